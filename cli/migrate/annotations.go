@@ -33,7 +33,7 @@ var plain = regexp.MustCompile(`^[A-Za-z0-9.,:/_-]+$`)
 var foreignPrefixes = []string{"kube-vip.io/", "purelb.io/", "lbipam.cilium.io/", "io.cilium/lb-ipam-"}
 
 // foreignResults are annotations that those providers write themselves, by how they begin.
-var foreignResults = []string{"kube-vip.io/vipHost", "purelb.io/allocated-", "purelb.io/announcing-"}
+var foreignResults = []string{"kube-vip.io/vipHost", "purelb.io/allocated-", "purelb.io/announcing", "purelb.io/pool-type", "purelb.io/skip-ipv6-dad"}
 
 // foreignService says which annotations of other providers a Service has, and what to write in their place.
 func (s *set) foreignService(object *unstructured.Unstructured) (remarks bool) {

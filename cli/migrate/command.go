@@ -20,8 +20,8 @@ type options struct {
 	files   []string
 	cluster bool
 	metallb string
-	// partial: not all could be read.
-	partial bool
+	// partial: not all of a cluster could be read, or unreadable of the files.
+	partial, unreadable bool
 }
 
 // New returns the command, with one for each provider.
@@ -137,7 +137,7 @@ func (o *options) print(ctx context.Context, result *Result, others []runtime.Ob
 	if err != nil {
 		return err
 	}
-	wrong := o.partial
+	wrong := o.partial || o.unreadable
 	for _, finding := range append(found, checked...) {
 		o.Warn("%s", finding.String())
 		wrong = wrong || finding.Severity == validate.Error
@@ -145,6 +145,8 @@ func (o *options) print(ctx context.Context, result *Result, others []runtime.Ob
 	switch {
 	case o.partial:
 		o.Warn("this is not all: what you may not list is missing")
+	case o.unreadable:
+		o.Warn("this is not all: what could not be read is missing")
 	case len(result.Items) == 0:
 		o.Warn("%s", none)
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/yaml"
 )
 
 // originAnnotation says of an object that was made of a part of another what that was.
@@ -38,7 +36,7 @@ var others = map[string]string{
 }
 
 // expand an object that is several in MetalLB's newest version.
-func (s *set) expand(object *unstructured.Unstructured) []unstructured.Unstructured {
+func (s *set) expand(object *unstructured.Unstructured) (all []unstructured.Unstructured) {
 	group := object.GroupVersionKind().Group
 	switch {
 	case object.GetKind() == "ConfigMap" && group == "" && object.GetName() == "kubevip":
@@ -49,6 +47,12 @@ func (s *set) expand(object *unstructured.Unstructured) []unstructured.Unstructu
 		return foreign[object.GetKind()](s, object)
 	case ours(object) && object.GetKind() == "AddressPool":
 		return s.addressPool(object)
+	}
+	for _, config := range ofRelease(object) {
+		all = append(all, s.configMap(&config)...)
+	}
+	if all != nil {
+		return all
 	}
 	return []unstructured.Unstructured{*object}
 }
@@ -64,11 +68,7 @@ func (s *set) configMap(object *unstructured.Unstructured) (all []unstructured.U
 		return nil // somebody else's
 	}
 	var read any
-	raw, err := yaml.YAMLToJSON([]byte(text))
-	if err == nil {
-		err = utiljson.Unmarshal(raw, &read)
-	}
-	if err != nil {
+	if err := readYAML(text, &read); err != nil {
 		s.remark(describe(object), "not carried over: it cannot be read: "+err.Error())
 		return nil
 	}

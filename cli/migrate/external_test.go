@@ -47,7 +47,7 @@ func TestExternal_Prints(t *testing.T) {
 // Traffic to an address that Daymark does not give goes on: it stays in the field, alone or with an address that is shared.
 func TestExternal_KeepsWhatIsLeftOut(t *testing.T) {
 	for name, shared := range map[string]string{"alone": "203.0.113.5", "shared": "203.0.113.4"} {
-		objects, err := parse(nil, strings.NewReader(`
+		objects, _, err := parse(strings.NewReader(`
 {apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, address: 192.0.2.11}]}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.96.0.1, ipFamilies: [IPv4],

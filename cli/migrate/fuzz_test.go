@@ -25,9 +25,10 @@ func FuzzConvert(f *testing.F) {
 	f.Add(metallb + "BGPPeer\nmetadata: 1\nspec: {passwordSecret: [], bfdProfile: {}, nodeSelectors: [1]}\n")
 	f.Add(metallb + "L2Advertisement\nmetadata: {name: [], annotations: 1}\nspec: []\n")
 	f.Add("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {config: \"address-pools: [{name: 1, addresses: {}}]\"}\n")
+	f.Add("configInline: {address-pools: [{name: a, addresses: [1]}]}\n---\n- 1\n---\n\"x\"\n---\na: [\n---\npeers: [1]\naddress-pools: []\n")
 	f.Add("apiVersion: v1\nkind: Service\nmetadata: {name: s, annotations: {metallb.io/loadBalancerIPs: \"1,\\n2\"}}\nspec: 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		objects, err := parse(nil, strings.NewReader(text))
+		objects, _, err := parse(strings.NewReader(text))
 		if err != nil {
 			return
 		}
@@ -40,8 +41,8 @@ func FuzzConvert(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := parse(nil, strings.NewReader(printed))
-			if err != nil || len(again) != len(r.Items) {
+			again, left, err := parse(strings.NewReader(printed))
+			if err != nil || left != nil || len(again) != len(r.Items) {
 				t.Fatalf("%d objects are read as %d, error %v:\n%s", len(r.Items), len(again), err, printed)
 			}
 			for i := range again {

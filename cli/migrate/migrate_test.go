@@ -48,9 +48,9 @@ func fixture(t *testing.T, name string) []unstructured.Unstructured {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	objects, err := parse(nil, file)
-	if err != nil {
-		t.Fatal(err)
+	objects, left, err := parse(file)
+	if err != nil || left != nil {
+		t.Fatal(err, left)
 	}
 	return objects
 }

@@ -33,6 +33,7 @@ var foreignFields = []struct{ kind, field, becomes string }{
 	{"CiliumL2AnnouncementPolicy", "loadBalancerIPs", "without it there is no L2Advertisement"},
 	{"CiliumL2AnnouncementPolicy", "externalIPs", "a remark: `migrate external-ips`"},
 	{"ServiceGroup", "local", "`addresses` of `pool`, `v4pool`, `v6pool`, `v4pools`, `v6pools`; `autoAssign: false` but for the group `default`"},
+	{"ServiceGroup", "remote", "the same as of `local`"},
 	{"ServiceGroup", "netbox", "a remark"},
 	{"ConfigMap kubevip", "cidr-global, range-global", "a pool `kube-vip-global`"},
 	{"ConfigMap kubevip", "cidr-NAMESPACE, range-NAMESPACE", "a pool `kube-vip-NAMESPACE` with `serviceAllocation.namespaces`"},
@@ -198,45 +199,6 @@ func (s *set) interfaces(o *unstructured.Unstructured, expressions []string) (na
 		names = append(names, match[1])
 	}
 	return names
-}
-
-// serviceGroup of PureLB: its addresses, in all forms that it has had.
-func (s *set) serviceGroup(o *unstructured.Unstructured) []unstructured.Unstructured {
-	fields, _ := o.Object["spec"].(map[string]any)
-	local, _ := fields["local"].(map[string]any)
-	if fields["netbox"] != nil {
-		s.remark(describe(o), "spec.netbox is not carried over: Daymark has its addresses in pools")
-	}
-	s.unknown(o, "spec", fields, "local", "netbox")
-	s.unknown(o, "spec.local", local, "pool", "subnet", "aggregation", "v4pool", "v6pool", "v4pools", "v6pools")
-	var addresses []any
-	add := func(path string, value any) {
-		pool, _ := value.(map[string]any)
-		if pool["pool"] != nil {
-			addresses = append(addresses, fmt.Sprint(pool["pool"]))
-		}
-		if path != "spec.local" {
-			s.unknown(o, path, pool, "pool", "subnet", "aggregation")
-		}
-	}
-	add("spec.local", local)
-	add("spec.local.v4pool", local["v4pool"])
-	add("spec.local.v6pool", local["v6pool"])
-	for _, list := range []string{"v4pools", "v6pools"} {
-		pools, _ := local[list].([]any)
-		for i, pool := range pools {
-			add(fmt.Sprintf("spec.local.%s[%d]", list, i), pool)
-		}
-	}
-	spec := map[string]any{}
-	if o.GetName() != "default" { // PureLB gives from the others when a Service names them
-		spec["autoAssign"] = false
-	}
-	if len(addresses) > 0 {
-		s.remark(describe(o), "its subnet and aggregation are not carried over, and nothing announces the pool: "+
-			"make an L2Advertisement, or a BGPAdvertisement with aggregationLength")
-	}
-	return s.foreignPool(o, o.GetName(), addresses, spec)
 }
 
 // unknown fields of a spec are named.

@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,9 +35,12 @@ func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
 			defer func() { _ = file.Close() }() // It was only read.
 			in = file
 		}
-		if all, err = parse(all, in); err != nil {
+		found, left, err := parse(in)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		all = append(all, found...)
+		o.sayLeft(name, left)
 	}
 	own, _, err := o.Namespace()
 	if err != nil {
@@ -50,17 +54,42 @@ func (o *options) readFiles() (all []unstructured.Unstructured, err error) {
 	return all, nil
 }
 
-// parse appends the objects of a file, of whatever kinds.
-func parse(all []unstructured.Unstructured, in io.Reader) ([]unstructured.Unstructured, error) {
-	err := source.ReadDocuments(in, func(_ schema.GroupVersionKind, document json.RawMessage) error {
+// parse returns the objects of a file, of whatever kinds, and why documents of it are left out.
+func parse(in io.Reader) (all []unstructured.Unstructured, left []error, err error) {
+	err = source.ReadAmongOthers(in, func(_ schema.GroupVersionKind, document json.RawMessage) error {
 		var object unstructured.Unstructured
 		if err := utiljson.Unmarshal(document, &object.Object); err != nil { // whole numbers stay such
 			return err
 		}
 		all = append(all, object)
 		return nil
+	}, func(document json.RawMessage, why error) {
+		var values any
+		if document != nil && utiljson.Unmarshal(document, &values) == nil {
+			if found := ofValues(values); found != nil {
+				all = append(all, found...)
+				return
+			}
+		}
+		left = append(left, why)
 	})
-	return all, err
+	return all, left, err
+}
+
+// sayLeft says what of a file was left out. What is no object cannot be one of another provider; what cannot be read may be.
+func (o *options) sayLeft(name string, left []error) {
+	if len(left) == 0 {
+		return
+	}
+	worst := left[0]
+	if i := slices.IndexFunc(left, func(err error) bool { return !errors.Is(err, source.ErrNoObject) }); i >= 0 {
+		worst, o.unreadable = left[i], true
+	}
+	what := "left out"
+	if len(left) > 1 {
+		what = fmt.Sprintf("%d documents are left out, one because", len(left))
+	}
+	o.Warn("%s: %s: %v", name, what, worst)
 }
 
 // kinds of MetalLB in a cluster. A BGPPeer is read in its newest version first: the older one has fewer fields.
@@ -80,7 +109,7 @@ func kind(version, name, resource string) source.Kind {
 	return source.Kind{GroupVersionKind: schema.GroupVersionKind{Group: "metallb.io", Version: version, Kind: name}, Resource: resource, Namespaced: true}
 }
 
-// queriesOfOthers are for the objects of kube-vip, PureLB and Cilium, and all Services. Of Cilium's kinds both versions are asked for.
+// queriesOfOthers are for the objects of kube-vip, PureLB and Cilium, and all Services. Of those with two versions both are asked for.
 func queriesOfOthers() []source.Query {
 	other := func(group, version, name, resource string, namespaced bool) source.Query {
 		gvk := schema.GroupVersionKind{Group: group, Version: version, Kind: name}
@@ -92,6 +121,7 @@ func queriesOfOthers() []source.Query {
 		other("cilium.io", "v2", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", false),
 		other("cilium.io", "v2alpha1", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", false),
 		other("cilium.io", "v2alpha1", "CiliumL2AnnouncementPolicy", "ciliuml2announcementpolicies", false),
+		other("purelb.io", "v2", "ServiceGroup", "servicegroups", true),
 		other("purelb.io", "v1", "ServiceGroup", "servicegroups", true),
 	}
 }

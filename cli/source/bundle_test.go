@@ -164,7 +164,9 @@ func TestReadDocuments_IsBounded(t *testing.T) {
 func TestOpen_SaysWhichDocumentIsWrong(t *testing.T) {
 	for _, test := range []struct{ name, content, want string }{
 		{"nothing", "", "there is nothing in it"},
-		{"no kind", "metadata: {name: a}\n", "a document has no apiVersion or no kind"},
+		{"no kind", "apiVersion: v1\nmetadata: {name: a}\n", "a document has no apiVersion or no kind"},
+		{"values of Helm", "replicas: 3\n", "a document is no object of Kubernetes: it has neither apiVersion nor kind"},
+		{"a list of JSON", "[1, 2]", "a document is no object of Kubernetes: it has neither apiVersion nor kind"},
 		{"a wrong type", "apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web}\nspec: {ports: 7}\n", "Service shop/web: "},
 		{"a Service", "# a comment\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n", ""},
 		{"a list", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"}}]}`, ""},

@@ -106,7 +106,7 @@ func readArchive(in io.Reader, most int64) (*Memory, error) {
 		case name == ChecksName:
 			checks, err = io.ReadAll(io.LimitReader(archive, maxChecks))
 		case strings.HasPrefix(name, objectsDir+"/") && header.Typeflag == tar.TypeReg:
-			err = decode(archive, found.add)
+			err = (&reader{found.add, refuse}).decode(archive)
 		}
 		if err != nil && limited.N > 0 {
 			return nil, fmt.Errorf("%s: %w", header.Name, err)
@@ -134,58 +134,97 @@ func (m *Manifest) memory(items []runtime.Object) (*Memory, error) {
 	return &Memory{Items: items, Gaps: m.Gaps, Kinds: kinds, Time: m.Time}, nil
 }
 
+// ErrNoObject is the error of a document that has nothing of an object of Kubernetes, as a kustomization or values of Helm.
+var ErrNoObject = errors.New("a document is no object of Kubernetes: it has neither apiVersion nor kind")
+
+// reader has what to do with the documents of a file.
+type reader struct {
+	do func(kind schema.GroupVersionKind, object json.RawMessage) error
+	// leave says whether to go on without a document; nil for yes.
+	leave func(document json.RawMessage, why error) error
+}
+
 // ReadDocuments calls do for each object of documents in YAML or JSON, with its kind and as JSON. Lists count as their items. There are
 // bounds for the bytes, and for Lists in Lists; do may have one for the objects.
 func ReadDocuments(in io.Reader, do func(kind schema.GroupVersionKind, object json.RawMessage) error) error {
+	return (&reader{do, refuse}).read(in)
+}
+
+// ReadAmongOthers does the same with files that may have anything between the objects. It calls leave for each document that is none and
+// goes on: with the document, or nil when it cannot be read.
+func ReadAmongOthers(in io.Reader, do func(kind schema.GroupVersionKind, object json.RawMessage) error, leave func(document json.RawMessage, why error)) error {
+	return (&reader{do, func(document json.RawMessage, why error) error {
+		leave(document, why)
+		return nil
+	}}).read(in)
+}
+
+func refuse(_ json.RawMessage, why error) error { return why }
+
+func (r *reader) read(in io.Reader) error {
 	limited := &io.LimitedReader{R: in, N: maxBytes}
-	err := decode(limited, do)
+	err := r.decode(limited)
 	if limited.N <= 0 {
 		err = fmt.Errorf("it has more than %d MiB", maxBytes>>20)
 	}
 	return err
 }
 
-func decode(in io.Reader, do func(schema.GroupVersionKind, json.RawMessage) error) error {
+func (r *reader) decode(in io.Reader) error {
 	documents := yaml.NewYAMLOrJSONDecoder(in, 4096)
 	for {
 		var raw json.RawMessage
-		if err := documents.Decode(&raw); errors.Is(err, io.EOF) {
+		err := documents.Decode(&raw)
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		} else if err != nil {
-			return err
+		case err != nil && inOneDocument(err):
+			err = r.leave(nil, err)
+		case err == nil && len(raw) > 0 && string(raw) != "null": // not comments alone
+			err = r.each(raw, maxListDepth)
 		}
-		if len(raw) == 0 || string(raw) == "null" {
-			continue // a document with comments alone
-		}
-		if err := each(raw, maxListDepth, do); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 }
 
+// inOneDocument says of an error of the decoder whether it is behind that document, and reads the next one when it is asked again.
+func inOneDocument(err error) bool {
+	var inYAML yaml.YAMLSyntaxError
+	var inJSON yaml.JSONSyntaxError
+	return errors.As(err, &inYAML) || errors.As(err, &inJSON)
+}
+
 // each object that a document in JSON has.
-func each(document json.RawMessage, depth int, do func(schema.GroupVersionKind, json.RawMessage) error) error {
+func (r *reader) each(document json.RawMessage, depth int) error {
 	if kind := begins(document); kind.Kind != "" && !strings.HasSuffix(kind.Kind, "List") {
-		return do(kind.GroupVersionKind(), document)
+		return r.do(kind.GroupVersionKind(), document)
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(document), []byte("{")) {
+		return r.leave(document, ErrNoObject)
 	}
 	var list struct {
 		metav1.TypeMeta `json:",inline"`
 		Items           items `json:"items"`
 	}
-	if err := json.Unmarshal(document, &list); err != nil {
+	err := json.Unmarshal(document, &list)
+	switch {
+	case errors.Is(err, errTooMany):
 		return err
-	}
-	if list.Kind == "" || list.APIVersion == "" {
-		return errors.New("a document has no apiVersion or no kind")
-	}
-	if !strings.HasSuffix(list.Kind, "List") {
-		return do(list.GroupVersionKind(), document)
-	}
-	if depth == 0 {
+	case err != nil:
+		return r.leave(document, err)
+	case list.Kind == "" && list.APIVersion == "":
+		return r.leave(document, ErrNoObject)
+	case list.Kind == "" || list.APIVersion == "":
+		return r.leave(document, errors.New("a document has no apiVersion or no kind"))
+	case !strings.HasSuffix(list.Kind, "List"):
+		return r.do(list.GroupVersionKind(), document)
+	case depth == 0:
 		return fmt.Errorf("it has Lists in each other, more than %d deep", maxListDepth)
 	}
 	for _, item := range list.Items {
-		if err := each(item, depth-1, do); err != nil {
+		if err := r.each(item, depth-1); err != nil {
 			return err
 		}
 	}
