@@ -93,8 +93,8 @@ func execute(ctx context.Context, e *env.Env, words []string) error {
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
 		err = env.Usage(err)
 	}
-	if out.err != nil && (err == nil || errors.Is(err, env.ErrWrong)) {
-		err = fmt.Errorf("not all was written: %w", out.err)
+	if written := out.Failed(); written != nil && (err == nil || errors.Is(err, env.ErrWrong)) {
+		err = written
 	}
 	if err != nil && !errors.Is(err, env.ErrWrong) {
 		e.Warn("error: %v", err)
@@ -103,6 +103,7 @@ func execute(ctx context.Context, e *env.Env, words []string) error {
 }
 
 // outputWriter remembers that something could not be written: a file is not whole then, and no command asks after each line.
+// What goes on until it is ended asks by Env.Written.
 type outputWriter struct {
 	io.Writer
 	err error
@@ -114,6 +115,14 @@ func (w *outputWriter) Write(text []byte) (n int, err error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// Failed is the error of the first thing that could not be written.
+func (w *outputWriter) Failed() error {
+	if w.err == nil {
+		return nil
+	}
+	return fmt.Errorf("not all was written: %w", w.err)
 }
 
 func newRoot(e *env.Env) *cobra.Command {

@@ -56,8 +56,19 @@ func (e *Env) Each(ctx context.Context, watch bool, queries []source.Query, show
 			if err := show(objects); err != nil && !errors.Is(err, ErrWrong) {
 				return err
 			}
+			if err := e.Written(); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// Written is an error when something could not be written to the output: what goes on until its user ends it ends by that.
+func (e *Env) Written() error {
+	if out, asks := e.Out.(interface{ Failed() error }); asks {
+		return out.Failed()
+	}
+	return nil
 }
 
 // ProbeQuery asks for one object that everybody may ask for, be it in vain.

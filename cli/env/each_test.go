@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,4 +58,24 @@ func TestEnv_WatchSaysThatTheAPIServerDoesNotAnswer(t *testing.T) {
 			t.Errorf("it says\n%s", remarks.String())
 		}
 	})
+}
+
+// brokenOutput is an output that cannot be written to from some time on.
+type brokenOutput struct {
+	bytes.Buffer
+	err error
+}
+
+func (b *brokenOutput) Failed() error { return b.err }
+
+// Nobody reads what is not written: a watch into a full disk would go on for ever, and say so to nobody.
+func TestEnv_WatchEndsWhenItCannotWrite(t *testing.T) {
+	out := &brokenOutput{}
+	e := New(genericiooptions.IOStreams{Out: out, ErrOut: io.Discard})
+	e.Objects = &fading{}
+	full := errors.New("no space left on device")
+	err := e.Each(t.Context(), true, nil, func(*source.Objects) error { out.err = full; return nil })
+	if !errors.Is(err, full) {
+		t.Errorf("it ends with the error %v", err)
+	}
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,6 +135,76 @@ func TestBundle_IsBounded(t *testing.T) {
 	}
 	if _, err := Open(half, written); err == nil {
 		t.Error("half a bundle is read as a whole one")
+	}
+}
+
+// TestBundle_HoldsOneObjectInMemory: few bytes of a stranger's bundle are very many, and are refused long before they are read whole.
+func TestBundle_HoldsOneObjectInMemory(t *testing.T) {
+	const begin, size = `{"apiVersion":"v1","items":[`, 64 << 20
+	for _, test := range []struct{ name, begin, fill, want string }{
+		{"zeros", "", "\x00", "invalid character"},
+		{"spaces", "", " ", errTooLarge.Error()},
+		{"a text", `"`, "a", errTooLarge.Error()},
+		{"an object", begin + `{"kind":"`, "a", errTooLarge.Error()},
+		{"lists in each other", begin, "[", "exceeded max depth"},
+		{"items that are no objects", begin, "0,", ErrNoObject.Error()},
+		{"a field beside the items", `{"metadata":"`, "a", errTooLarge.Error()},
+		{"the name of a field", `{"`, "a", errTooLarge.Error()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := &endless{begin: test.begin, fill: test.fill, left: size}
+			var found objects
+			err := (&reader{found.add, refuse}).readLists(in)
+			if err == nil || !strings.Contains(err.Error(), test.want) || in.left < size/2 {
+				t.Errorf("after %d bytes: %v", size-in.left, err)
+			}
+		})
+	}
+}
+
+// endless is a text that repeats itself until so many bytes of it are read.
+type endless struct {
+	begin, fill string
+	left        int
+}
+
+func (e *endless) Read(into []byte) (n int, err error) {
+	if e.left <= 0 {
+		return 0, io.EOF
+	}
+	for n < len(into) {
+		if e.begin == "" {
+			e.begin = strings.Repeat(e.fill, 1000)
+		}
+		m := copy(into[n:], e.begin)
+		e.begin = e.begin[m:]
+		n += m
+	}
+	e.left -= n
+	return n, nil
+}
+
+func TestBundle_ReadsLists(t *testing.T) {
+	const object = `{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"}}`
+	for _, test := range []struct {
+		text, want string
+		objects    int
+	}{
+		{`{"apiVersion":"v1","items":[` + object + "," + object + `],"kind":"List"}`, "", 2},
+		{`{"kind":"ServiceList","metadata":{"a":[1]},"items":[]}` + "\n" + `{"kind":"List","items":[` + object + "]}\n", "", 1},
+		{`{"kind":"List","items":null}`, "", 0},
+		{`{"kind":"List"}`, "", 0},
+		{"", "", 0},
+		{object, "it is no List", 0},
+		{`{"kind":"List","items":{}}`, "its items are no list", 0},
+		{`{"kind":"List","items":[` + object, "unexpected EOF", 1},
+		{"[]", ErrNoObject.Error(), 0},
+	} {
+		var found objects
+		err := (&reader{found.add, refuse}).readLists(strings.NewReader(test.text))
+		if len(found) != test.objects || test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %d objects, error %v", test.text, len(found), err)
+		}
 	}
 }
 

@@ -102,11 +102,11 @@ func readArchive(in io.Reader, most int64) (*Memory, error) {
 		switch name := path.Clean(header.Name); {
 		case name == manifestName:
 			manifest = &Manifest{}
-			err = json.NewDecoder(archive).Decode(manifest)
+			err = json.NewDecoder(io.LimitReader(archive, maxChecks)).Decode(manifest)
 		case name == ChecksName:
 			checks, err = io.ReadAll(io.LimitReader(archive, maxChecks))
 		case strings.HasPrefix(name, objectsDir+"/") && header.Typeflag == tar.TypeReg:
-			err = (&reader{found.add, refuse}).decode(archive)
+			err = (&reader{found.add, refuse}).readLists(archive)
 		}
 		if err != nil && limited.N > 0 {
 			return nil, fmt.Errorf("%s: %w", header.Name, err)
@@ -150,8 +150,8 @@ func ReadDocuments(in io.Reader, do func(kind schema.GroupVersionKind, object js
 	return (&reader{do, refuse}).read(in)
 }
 
-// ReadAmongOthers does the same with files that may have anything between the objects. It calls leave for each document that is none and
-// goes on: with the document, or nil when it cannot be read.
+// ReadAmongOthers does the same with files that may have anything between the objects. It calls leave for each document that is none, with
+// the document or nil when it cannot be read, and goes on, if it can be seen where the next one begins.
 func ReadAmongOthers(in io.Reader, do func(kind schema.GroupVersionKind, object json.RawMessage) error, leave func(document json.RawMessage, why error)) error {
 	return (&reader{do, func(document json.RawMessage, why error) error {
 		leave(document, why)
@@ -178,9 +178,12 @@ func (r *reader) decode(in io.Reader) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case err != nil && inOneDocument(err):
-			err = r.leave(nil, err)
-		case err == nil && len(raw) > 0 && string(raw) != "null": // not comments alone
+		case err != nil:
+			if refused := r.leave(nil, err); refused != nil || !inOneDocument(err) {
+				return refused
+			}
+			err = nil
+		case len(raw) > 0 && string(raw) != "null": // not comments alone
 			err = r.each(raw, maxListDepth)
 		}
 		if err != nil {

@@ -154,6 +154,8 @@ func (o *options) sink(speakers []*corev1.Pod) (show func(*traceapi.Event) error
 	if o.format == "json" {
 		show = asJSON(texts)
 	}
+	inLines := show
+	show = func(e *traceapi.Event) error { return errors.Join(inLines(e), o.Written()) }
 	if o.file == "" {
 		return show, func() error { return nil }, nil
 	}

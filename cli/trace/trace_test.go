@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -195,6 +196,25 @@ func TestTrace_SaysWhyThereIsNothing(t *testing.T) {
 		out, remarks, status := run(t, sends(t, nil), test.pods, test.gaps, strings.Fields(test.arguments)...)
 		if out != "" || !strings.Contains(remarks, test.want) || status != test.status {
 			t.Errorf("%s: status %d, printed\n%s%s", test.name, status, out, remarks)
+		}
+	}
+}
+
+// unwritable is an output that could not be written to.
+type unwritable struct{ bytes.Buffer }
+
+func (*unwritable) Failed() error { return errors.New("no space left on device") }
+
+// A trace goes on until its user ends it: into a full disk it would do so for ever.
+func TestTrace_EndsWhenItCannotWrite(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		o := &options{Env: env.New(genericiooptions.IOStreams{Out: &unwritable{}}), format: format}
+		show, _, err := o.sink(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := show(&events(t)[0]); err == nil || !strings.Contains(err.Error(), "no space left on device") {
+			t.Errorf("%s goes on with the error %v", format, err)
 		}
 	}
 }
