@@ -55,12 +55,9 @@ func (f *files) run(c *cobra.Command) error {
 	if len(f.names) == 0 {
 		return env.Usage(errors.New("which files? Name some with -f, or a directory, or - for the standard input"))
 	}
-	documents, problems, err := validate.ReadFiles(f.names, f.recursive, f.In)
+	documents, whole, err := f.documents()
 	if err != nil {
 		return err
-	}
-	if len(problems) > 0 {
-		return errors.New(problems[0].String())
 	}
 	objects, v, err := f.read(c)
 	if err != nil {
@@ -76,6 +73,10 @@ func (f *files) run(c *cobra.Command) error {
 	}
 	for i := range documents {
 		d := &documents[i]
+		if d.Object().GetKind() == "" {
+			e.ignored = append(e.ignored, d.Place()+", which is no object of Kubernetes")
+			continue
+		}
 		do := func() error { return e.apply(c.Context(), d.Object()) }
 		if f.deleting {
 			do = func() error { return e.remove(d.Object()) }
@@ -87,7 +88,26 @@ func (f *files) run(c *cobra.Command) error {
 	before := start(objects, v)
 	r := newResult(v, before, f.after(before, e), f.assumed(e)...)
 	r.Ignored = e.ignored
-	return f.print(r)
+	err = f.print(r)
+	if err == nil && !whole {
+		err = env.ErrWrong
+	}
+	return err
+}
+
+// documents of the files, and whether they are all that the files have: the others are named.
+func (f *files) documents() (all []validate.Document, whole bool, err error) {
+	all, problems, left, err := validate.ReadFiles(f.names, f.recursive, f.In)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(problems) > 0 {
+		return nil, false, errors.New(problems[0].String())
+	}
+	for i := range left {
+		f.Warn("left out: %s", left[i].String())
+	}
+	return all, len(left) == 0, nil
 }
 
 // after the edit. Nodes are drained and stopped before they are deleted.

@@ -232,6 +232,12 @@ func TestReadDocuments_IsBounded(t *testing.T) {
 	}
 }
 
+func TestOpen_SaysThatAFileIsADirectory(t *testing.T) {
+	if _, err := Open(t.TempDir(), written); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestOpen_SaysWhichDocumentIsWrong(t *testing.T) {
 	for _, test := range []struct{ name, content, want string }{
 		{"nothing", "", "there is nothing in it"},

@@ -45,8 +45,10 @@ func Open(name string, now time.Time) (*Memory, error) {
 // Read reads what Open does. A bundle may have been unpacked and packed again since, also without compression.
 func Read(name string, in io.Reader, now time.Time) (read *Memory, err error) {
 	buffered := bufio.NewReader(in)
-	head, _ := buffered.Peek(tarMagicAt + len(tarMagic)) // What is shorter is no archive.
+	head, failure := buffered.Peek(tarMagicAt + len(tarMagic)) // What is shorter is no archive.
 	switch {
+	case len(head) == 0 && !errors.Is(failure, io.EOF): // as of a directory
+		err = failure
 	case len(head) == 0: // The program that was to write it has failed, or who reads it first has it.
 		err = errors.New("there is nothing in it")
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):

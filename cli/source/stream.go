@@ -42,7 +42,10 @@ func (r *reader) readLists(in io.Reader) error {
 		case begin != json.Delim('{'):
 			return ErrNoObject
 		}
-		if err := r.readList(one, tokens); err != nil {
+		switch err := r.readList(one, tokens); {
+		case errors.Is(err, io.EOF): // amid a List
+			return io.ErrUnexpectedEOF
+		case err != nil:
 			return err
 		}
 	}

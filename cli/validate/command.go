@@ -53,7 +53,7 @@ func (o *options) run(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return env.Usage(errors.New("which files? Name some, or a directory, or - for the standard input"))
 	}
-	documents, found, err := ReadFiles(names, true, o.In)
+	documents, found, _, err := ReadFiles(names, true, o.In)
 	if err != nil {
 		return err
 	}

@@ -28,28 +28,37 @@ type Document struct {
 
 // Read the documents of a file. What cannot be read is a finding, and the documents around it are read all the same.
 func Read(file string, in io.Reader) (found []Document, problems []Finding) {
+	found, problems, _ = read(file, in)
+	return found, problems
+}
+
+// read also what is left: findings of what cannot be read and does not name Daymark. Templates of other programs are not meant for us.
+func read(file string, in io.Reader) (found []Document, problems, left []Finding) {
 	text, err := io.ReadAll(io.LimitReader(in, maxFileBytes+1))
 	if err == nil && len(text) > maxFileBytes {
 		err = fmt.Errorf("it has more than %d MiB", maxFileBytes>>20)
 	}
 	if err != nil {
-		return nil, []Finding{{File: file, Line: 1, Severity: Error, Message: err.Error()}}
+		return nil, []Finding{{File: file, Line: 1, Severity: Error, Message: err.Error()}}, nil
 	}
 	parts, problems := split(file, text)
 	for i := range parts {
 		for _, p := range values(parts[i]) {
 			if len(found) >= maxDocuments {
 				message := fmt.Sprintf("it has more than %d documents", maxDocuments)
-				return found, append(problems, Finding{File: file, Line: p.line + 1, Severity: Error, Message: message})
+				return found, append(problems, Finding{File: file, Line: p.line + 1, Severity: Error, Message: message}), left
 			}
 			documents, err := parse(file, p)
-			if err != nil && bytes.Contains(parts[i].text, []byte(group)) { // templates of other programs are not meant for us
+			switch ours := bytes.Contains(parts[i].text, []byte(group)); {
+			case err != nil && ours:
 				problems = append(problems, unreadable(file, p, err))
+			case err != nil:
+				left = append(left, unreadable(file, p, err))
 			}
 			found = append(found, documents...)
 		}
 	}
-	return found, problems
+	return found, problems, left
 }
 
 // parse a part of a file between separators. A List has its items as documents.

@@ -9,34 +9,35 @@ import (
 	"strings"
 )
 
-// ReadFiles reads all documents of some files and directories; - is the standard input. Recursive: directories below as well.
-func ReadFiles(names []string, recursive bool, stdin io.Reader) (documents []Document, problems []Finding, err error) {
+// ReadFiles reads all documents of some files and directories; - is the standard input. Recursive: directories below as well. What is left
+// are findings of what cannot be read and does not name Daymark.
+func ReadFiles(names []string, recursive bool, stdin io.Reader) (documents []Document, problems, left []Finding, err error) {
 	files, err := Files(names, recursive)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, name := range files {
-		found, wrong, err := readFile(name, stdin)
+		found, wrong, others, err := readFile(name, stdin)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		documents, problems = append(documents, found...), append(problems, wrong...)
+		documents, problems, left = append(documents, found...), append(problems, wrong...), append(left, others...)
 	}
-	return documents, problems, nil
+	return documents, problems, left, nil
 }
 
-func readFile(name string, stdin io.Reader) ([]Document, []Finding, error) {
+func readFile(name string, stdin io.Reader) (documents []Document, problems, left []Finding, err error) {
 	if name == "-" {
-		documents, problems := Read("stdin", stdin)
-		return documents, problems, nil
+		documents, problems, left = read("stdin", stdin)
+		return documents, problems, left, nil
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer func() { _ = file.Close() }() // It was only read.
-	documents, problems := Read(name, file)
-	return documents, problems, nil
+	documents, problems, left = read(name, file)
+	return documents, problems, left, nil
 }
 
 // Files are some names with, in the place of directories, the files with objects in them. What begins with a dot is left out.
