@@ -54,7 +54,7 @@ func TestExternal_KeepsWhatIsLeftOut(t *testing.T) {
   externalIPs: [203.0.113.4, 192.0.2.11], ports: [{port: 80}]}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: other, namespace: shop}, spec: {clusterIP: 10.96.0.2, ipFamilies: [IPv4],
-  externalIPs: [`+shared+`], ports: [{port: 81}]}}
+  externalIPs: [` + shared + `], ports: [{port: 81}]}}
 `))
 		if err != nil {
 			t.Fatal(err)

@@ -57,12 +57,18 @@ func TestMetalLB_ReadsConfigInline(t *testing.T) {
 		{"values of the chart", "configInline: " + config, "configInline of Helm's values"},
 		{"values of a chart around it", "metallb:\n  configInline: " + config, "configInline of Helm's values"},
 		{"what a kustomization makes a ConfigMap of", config, "the configuration of MetalLB"},
-		{"a release of Flux", "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease" + object + "spec: {values: {configInline: " + config + "}}",
-			"configInline of HelmRelease flux-system/metallb"},
-		{"an application of Argo CD", "apiVersion: argoproj.io/v1alpha1\nkind: Application" + object + "spec: {sources: [{helm: {values: \"configInline: " + config + "\"}}]}",
-			"configInline of Application flux-system/metallb"},
-		{"a chart of k3s", "apiVersion: helm.cattle.io/v1\nkind: HelmChart" + object + "spec:\n  valuesContent: |\n    configInline: " + config,
-			"configInline of HelmChart flux-system/metallb"},
+		{
+			"a release of Flux", "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease" + object + "spec: {values: {configInline: " + config + "}}",
+			"configInline of HelmRelease flux-system/metallb",
+		},
+		{
+			"an application of Argo CD", "apiVersion: argoproj.io/v1alpha1\nkind: Application" + object + "spec: {sources: [{helm: {values: \"configInline: " + config + "\"}}]}",
+			"configInline of Application flux-system/metallb",
+		},
+		{
+			"a chart of k3s", "apiVersion: helm.cattle.io/v1\nkind: HelmChart" + object + "spec:\n  valuesContent: |\n    configInline: " + config,
+			"configInline of HelmChart flux-system/metallb",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, remarks, status := run(t, nil, test.text+"\n", "-f", "-")
@@ -84,7 +90,7 @@ func TestOthers_ReadsBothVersionsOfPureLB(t *testing.T) {
 	for _, version := range []string{"v1", "v2"} {
 		asked := false
 		for _, query := range queriesOfOthers() {
-			asked = asked || query.Kind.Group == "purelb.io" && query.Kind.Version == version && query.Kind.GroupVersionKind.Kind == "ServiceGroup"
+			asked = asked || query.Kind.Group == "purelb.io" && query.Kind.Version == version && query.Kind.Kind == "ServiceGroup"
 		}
 		if !asked {
 			t.Errorf("%s is not asked for", version)
