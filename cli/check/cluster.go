@@ -73,15 +73,15 @@ func (in *Input) nodes() map[string]bool {
 
 // leftOut are the nodes that the DaemonSet of the speakers leaves out.
 func (in *Input) leftOut() map[string]bool {
+	why := func(n *corev1.Node) string { return in.Cluster.LeftOut(n.Name) }
+	if in.values != nil {
+		if pod, err := in.values.pod(); err == nil { // readValues has refused others
+			why = func(n *corev1.Node) string { return view.LeftOutBy(pod, n) }
+		}
+	}
 	out := map[string]bool{}
 	for _, n := range source.Of[*corev1.Node](in.Objects) {
-		out[n.Name] = in.Cluster.LeftOut(n.Name) != ""
-		if in.values == nil {
-			continue
-		}
-		if pod, err := in.values.pod(); err == nil { // readValues has refused others
-			out[n.Name] = view.LeftOutBy(pod, n) != ""
-		}
+		out[n.Name] = why(n) != ""
 	}
 	return out
 }

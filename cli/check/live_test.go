@@ -3,7 +3,6 @@ package check
 import (
 	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,11 +11,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/daymark-lb/daymark/cli/env"
+	"github.com/daymark-lb/daymark/cli/commandtest"
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/e2e/lab"
 )
@@ -53,15 +51,9 @@ func TestCommand_AsksTheAPIServer(t *testing.T) {
 func look(t *testing.T, config *rest.Config, user, flag string) string {
 	t.Helper()
 	var out bytes.Buffer
-	e := env.New(genericiooptions.IOStreams{Out: &out, ErrOut: &out})
-	none := os.DevNull
-	e.System, e.Config.KubeConfig, e.Config.APIServer = "daymark-system", &none, &config.Host
-	e.Config.WrapConfigFn = func(*rest.Config) *rest.Config {
-		as := rest.CopyConfig(config)
-		as.Impersonate.UserName = user
-		return as
-	}
-	c := New(e)
+	as := rest.CopyConfig(config)
+	as.Impersonate.UserName = user
+	c := New(commandtest.Env(as, &out))
 	c.SilenceUsage, c.SilenceErrors = true, true
 	c.SetArgs([]string{flag})
 	_ = c.ExecuteContext(t.Context())

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,12 +12,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/commandtest"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/e2e/lab"
@@ -48,10 +47,7 @@ func (s *screen) String() string {
 // run the command, and return its exit status.
 func run(t *testing.T, config *rest.Config, out *screen, args ...string) (exit int) {
 	t.Helper()
-	e := env.New(genericiooptions.IOStreams{Out: out, ErrOut: out})
-	none := os.DevNull
-	e.System, e.Config.KubeConfig, e.Config.APIServer = "daymark-system", &none, &config.Host
-	e.Config.WrapConfigFn = func(*rest.Config) *rest.Config { return rest.CopyConfig(config) }
+	e := commandtest.Env(config, out)
 	c := New(e)
 	c.SilenceUsage, c.SilenceErrors = true, true
 	c.SetArgs(args)
@@ -142,6 +138,18 @@ func TestDrain_WaitsUntilTheNodeMayBeStopped(t *testing.T) {
 	}
 	if exit := <-ended; exit != 0 || !strings.HasSuffix(out.String(), "n2 may be stopped\n") {
 		t.Errorf("it ends with status %d and says\n%s", exit, out)
+	}
+}
+
+// What a Speaker says at first may be of the time before the drain.
+func TestDrain_DoesNotBelieveWhatWasSaidBefore(t *testing.T) {
+	config, api := cluster(t)
+	if err := say(t.Context(), api, metav1.ConditionTrue, status.NothingLeft.Name, nil); err != nil {
+		t.Fatal(err)
+	}
+	out, began := &screen{}, time.Now()
+	if exit := run(t, config, out, "n2", "--wait", "--timeout=0"); exit != 0 || time.Since(began) < settle {
+		t.Errorf("after %v it ends with status %d and says\n%s", time.Since(began), exit, out)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,12 +21,12 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/cli/commandtest"
 	"github.com/daymark-lb/daymark/cli/env"
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/e2e/lab"
@@ -145,10 +144,7 @@ func (p *played) run(t *testing.T, config *rest.Config) (printed string, made []
 
 // options with the network that is played.
 func (p *played) options(out *bytes.Buffer, config *rest.Config) *options {
-	e := env.New(genericiooptions.IOStreams{Out: out, ErrOut: out})
-	none := os.DevNull
-	e.System, e.Config.KubeConfig, e.Config.APIServer = "daymark-system", &none, &config.Host
-	e.Config.WrapConfigFn = func(*rest.Config) *rest.Config { return rest.CopyConfig(config) }
+	e := commandtest.Env(config, out)
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		if p.dial != nil {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: p.dial}

@@ -236,6 +236,25 @@ func TestResponder_AsksAboutWhatIsOnTrialOnceItCan(t *testing.T) {
 	}
 }
 
+// A host that was found elsewhere is waited for, unless the address may be free on another interface.
+func TestFirstACD(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		address announce.Layer2Address
+		late    bool
+		waits   time.Time
+	}{
+		{announce.Layer2Address{Probe: true, Interfaces: []string{"eth0"}}, false, time.Time{}},
+		{announce.Layer2Address{Probe: true, Withheld: true, Interfaces: []string{"eth0"}}, true, time.Time{}},
+		{announce.Layer2Address{Probe: true, Withheld: true, Disputed: true, Interfaces: []string{"eth0"}}, true, now.Add(freeAfter)},
+		{announce.Layer2Address{Probe: true, Withheld: true, Disputed: true, Interfaces: []string{"eth0", "eth1"}}, false, time.Time{}},
+	} {
+		if got := firstACD(now, &test.address); got.late != test.late || !got.waitsUntil.Equal(test.waits) {
+			t.Errorf("%+v: waits for late answers is %t, until %v", test.address, got.late, got.waitsUntil)
+		}
+	}
+}
+
 // TestAddedACD: what an interface that is new to an address does there first.
 func TestAddedACD(t *testing.T) {
 	now := time.Now()
