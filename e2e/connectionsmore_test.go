@@ -190,6 +190,7 @@ func TestConnections_SayWhenANodeIsSafeToStop(t *testing.T) {
 	if exit != 0 || stdout != holder+" may be stopped\n" {
 		t.Errorf("kubectl daymark drain ends with status %d: %s%s", exit, stdout, remarks)
 	}
+	m.Kubectl("wait", "speaker/"+holder, "--for=jsonpath={.status.drained}=true", "--timeout=30s")
 	m.Kubectl("wait", "speaker/"+holder, "--for=condition=SafeToStop", "--timeout=30s")
 	if speaker := m.speaker(holder); speaker.Status.Draining != nil {
 		t.Errorf("it is safe to stop, and %+v is left", speaker.Status.Draining)

@@ -325,6 +325,10 @@ type SpeakerStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Withdrawn string `json:"withdrawn,omitempty"`
+	// drained says whether the node has the annotation daymark.io/drain to this speaker's knowledge: all else in the status, such as the condition
+	// SafeToStop, is as it is with the annotation, or without it. Absent: the speaker is one that does not say so.
+	// +optional
+	Drained *bool `json:"drained,omitempty"`
 	// draining is what is left of open connections to addresses that moved to other nodes. Absent: nothing, so no connection of this
 	// kind breaks when the node stops. The numbers in it are written with what else changes, as those in bgp are.
 	// +optional

@@ -1529,6 +1529,11 @@ func (in *SpeakerStatus) DeepCopyInto(out *SpeakerStatus) {
 	in.Network.DeepCopyInto(&out.Network)
 	out.ServiceProxy = in.ServiceProxy
 	in.Layer2.DeepCopyInto(&out.Layer2)
+	if in.Drained != nil {
+		in, out := &in.Drained, &out.Drained
+		*out = new(bool)
+		**out = **in
+	}
 	if in.Draining != nil {
 		in, out := &in.Draining, &out.Draining
 		*out = new(SpeakerDraining)

@@ -25,7 +25,8 @@ import (
 const (
 	// lookEvery is the time between two looks.
 	lookEvery = time.Second
-	// settle is for how long a Speaker object may say what was before: the speaker hears of the annotation, and writes once a second at most.
+	// settle is for how long a Speaker object may say what was before, where it does not tell by itself: the speaker hears of the annotation, and
+	// writes once a second at most.
 	settle = 3 * time.Second
 )
 
@@ -70,7 +71,11 @@ func (o *options) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.annotate(ctx, api, names); err != nil {
+	before, err := o.read(ctx, names)
+	if err != nil {
+		return err
+	}
+	if err := o.annotate(ctx, api, before, names); err != nil {
 		return err
 	}
 	report := Report{Nodes: make([]view.DrainLine, len(names))}
@@ -79,7 +84,7 @@ func (o *options) run(ctx context.Context, names []string) error {
 	}
 	var wrong error
 	if o.wait {
-		report.Nodes, wrong = o.await(ctx, names)
+		report.Nodes, wrong = o.await(ctx, names, outdated(before))
 	}
 	if ctx.Err() != nil {
 		return errors.New("interrupted; the annotation stays: --undo takes it away")
@@ -91,12 +96,8 @@ func (o *options) run(ctx context.Context, names []string) error {
 	return errors.Join(o.Print(o.Out, result), wrong)
 }
 
-// annotate all nodes, or none if one is not there.
-func (o *options) annotate(ctx context.Context, api client.Client, names []string) error {
-	objects, err := o.read(ctx, names)
-	if err != nil {
-		return err
-	}
+// annotate all nodes, as they were read, or none if one is not there.
+func (o *options) annotate(ctx context.Context, api client.Client, objects *source.Objects, names []string) error {
 	there := map[string]*corev1.Node{}
 	for _, n := range source.Of[*corev1.Node](objects) {
 		there[n.Name] = n
@@ -142,8 +143,8 @@ func (o *options) read(ctx context.Context, names []string) (*source.Objects, er
 	return objects, nil
 }
 
-// await that the nodes may be stopped. What it waits for goes to stderr whenever it changes.
-func (o *options) await(ctx context.Context, names []string) ([]view.DrainLine, error) {
+// await that the nodes may be stopped; what the Speakers of some said was outdated when the drain began. What it waits for goes to stderr whenever it changes.
+func (o *options) await(ctx context.Context, names []string, outdated map[string]bool) ([]view.DrainLine, error) {
 	if o.timeout > 0 {
 		waiting, cancel := context.WithTimeout(ctx, o.timeout)
 		defer cancel()
@@ -158,7 +159,7 @@ func (o *options) await(ctx context.Context, names []string) ([]view.DrainLine, 
 		case err == nil:
 			failed, lines = false, drainLines(objects, names)
 			o.say(lines, said)
-			if safe(lines) && time.Since(began) >= settle {
+			if safe(lines) && (time.Since(began) >= settle || told(objects, outdated)) {
 				return lines, nil
 			}
 		case !failed && ctx.Err() == nil:
@@ -190,6 +191,29 @@ func drainLines(objects *source.Objects, names []string) []view.DrainLine {
 func safe(lines []view.DrainLine) bool {
 	for i := range lines {
 		if lines[i].SafeToStop != metav1.ConditionTrue {
+			return false
+		}
+	}
+	return true
+}
+
+// outdated are the nodes that are not drained, though their Speakers say so: these have not heard yet of the end of another drain, so what they
+// say next may be of that one.
+func outdated(objects *source.Objects) map[string]bool {
+	are := map[string]bool{}
+	for _, s := range source.Of[*v1beta1.Speaker](objects) {
+		are[s.Name] = s.Status.Drained != nil && *s.Status.Drained
+	}
+	for _, n := range source.Of[*corev1.Node](objects) {
+		are[n.Name] = are[n.Name] && n.Annotations[v1beta1.AnnotationDrain] != "true"
+	}
+	return are
+}
+
+// told reports whether all Speakers say that their nodes are drained, and mean this drain.
+func told(objects *source.Objects, outdated map[string]bool) bool {
+	for _, s := range source.Of[*v1beta1.Speaker](objects) {
+		if s.Status.Drained == nil || !*s.Status.Drained || outdated[s.Name] {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -88,12 +90,12 @@ func asked(ctx context.Context, api client.Client, node string) (bool, error) {
 }
 
 // say has the Speaker of n2 say whether the node may be stopped.
-func say(ctx context.Context, api client.Client, safe metav1.ConditionStatus, reason string, left *v1beta1.SpeakerDraining) error {
+func say(ctx context.Context, api client.Client, safe metav1.ConditionStatus, reason string, left *v1beta1.SpeakerDraining, drained *bool) error {
 	s := &v1beta1.Speaker{}
 	if err := api.Get(ctx, client.ObjectKey{Name: "n2"}, s); err != nil {
 		return err
 	}
-	s.Status.Draining = left
+	s.Status.Draining, s.Status.Drained = left, drained
 	s.Status.Conditions = []metav1.Condition{{
 		Type: v1beta1.ConditionSafeToStop, Status: safe, Reason: reason, LastTransitionTime: metav1.Now(),
 	}}
@@ -103,7 +105,7 @@ func say(ctx context.Context, api client.Client, safe metav1.ConditionStatus, re
 // A speaker says what it attracts and what is left, until nothing is. Each word of it is heard; the command ends with the last.
 func TestDrain_WaitsUntilTheNodeMayBeStopped(t *testing.T) {
 	config, api := cluster(t)
-	if err := say(t.Context(), api, metav1.ConditionFalse, status.Attracting.Name, nil); err != nil {
+	if err := say(t.Context(), api, metav1.ConditionFalse, status.Attracting.Name, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	out, ended := &screen{}, make(chan int, 1)
@@ -121,10 +123,10 @@ func TestDrain_WaitsUntilTheNodeMayBeStopped(t *testing.T) {
 	if is, err := asked(t.Context(), api, "n2"); !is || err != nil {
 		t.Errorf("the node is not asked to: %v", err)
 	}
-	left := &v1beta1.SpeakerDraining{Connections: 7, Addresses: 2, List: []v1beta1.DrainingAddress{
+	yes, left := true, &v1beta1.SpeakerDraining{Connections: 7, Addresses: 2, List: []v1beta1.DrainingAddress{
 		{Address: "192.0.2.200", Until: metav1.NewTime(time.Now().Add(time.Hour))},
 	}}
-	if err := say(t.Context(), api, metav1.ConditionFalse, status.ConnectionsLeft.Name, left); err != nil {
+	if err := say(t.Context(), api, metav1.ConditionFalse, status.ConnectionsLeft.Name, left, &yes); err != nil {
 		t.Fatal(err)
 	}
 	awaitText("n2 has 7 connections to 2 addresses left, for ")
@@ -133,7 +135,7 @@ func TestDrain_WaitsUntilTheNodeMayBeStopped(t *testing.T) {
 		t.Fatalf("it has ended with status %d", exit)
 	default:
 	}
-	if err := say(t.Context(), api, metav1.ConditionTrue, status.NothingLeft.Name, nil); err != nil {
+	if err := say(t.Context(), api, metav1.ConditionTrue, status.NothingLeft.Name, nil, &yes); err != nil {
 		t.Fatal(err)
 	}
 	if exit := <-ended; exit != 0 || !strings.HasSuffix(out.String(), "n2 may be stopped\n") {
@@ -141,15 +143,72 @@ func TestDrain_WaitsUntilTheNodeMayBeStopped(t *testing.T) {
 	}
 }
 
-// What a Speaker says at first may be of the time before the drain.
+// What a Speaker says at first may be of the time before the drain. It says whether it is; of one that does not say, no more than a time is known.
 func TestDrain_DoesNotBelieveWhatWasSaidBefore(t *testing.T) {
 	config, api := cluster(t)
-	if err := say(t.Context(), api, metav1.ConditionTrue, status.NothingLeft.Name, nil); err != nil {
-		t.Fatal(err)
+	no, yes := false, true
+	for _, test := range []struct {
+		name          string
+		drained       *bool // as the Speaker says when it begins
+		waits, hasnot bool
+	}{
+		{"an earlier version does not say that it has heard of it", nil, true, false},
+		{"it has not heard yet of the end of an earlier drain", &yes, true, false},
+		{"it has not heard of it", &no, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			speaks := func(drained *bool) {
+				t.Helper()
+				if err := say(t.Context(), api, metav1.ConditionTrue, status.NothingLeft.Name, nil, drained); err != nil {
+					t.Fatal(err)
+				}
+			}
+			speaks(test.drained)
+			out, ended, began := &screen{}, make(chan int, 1), time.Now()
+			go func() { ended <- run(t, config, out, "n2", "--wait", "--timeout=0") }()
+			if test.hasnot {
+				lab.Eventually(t, time.Minute, "it says what it waits for", func() error {
+					if says := out.String(); !strings.Contains(says, "n2 is drained, and its speaker has not heard of it yet") {
+						return fmt.Errorf("it says %s", says)
+					}
+					return nil
+				})
+				speaks(&yes)
+			}
+			if exit := <-ended; exit != 0 || test.waits && time.Since(began) < settle || !strings.HasSuffix(out.String(), "n2 may be stopped\n") {
+				t.Errorf("after %v it ends with status %d and says\n%s", time.Since(began), exit, out)
+			}
+			if exit := run(t, config, &screen{}, "n2", "--undo"); exit != 0 {
+				t.Errorf("the drain ends with status %d", exit)
+			}
+		})
 	}
-	out, began := &screen{}, time.Now()
-	if exit := run(t, config, out, "n2", "--wait", "--timeout=0"); exit != 0 || time.Since(began) < settle {
-		t.Errorf("after %v it ends with status %d and says\n%s", time.Since(began), exit, out)
+}
+
+// What is known is not waited for: a Speaker that says it has heard is believed by what it says, not by a time.
+func TestTold(t *testing.T) {
+	no, yes := false, true
+	for _, test := range []struct {
+		name            string
+		before, now     *bool
+		asked, believed bool // asked: the node was drained before
+	}{
+		{"it has heard", &no, &yes, false, true},
+		{"it has not", &no, &no, false, false},
+		{"it had heard before", &yes, &yes, true, true},
+		{"it may mean the drain before", &yes, &yes, false, false},
+		{"it does not say", nil, nil, true, false},
+		{"it is upgraded meanwhile", nil, &yes, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n2", Annotations: map[string]string{v1beta1.AnnotationDrain: strconv.FormatBool(test.asked)}}}
+			objects := func(drained *bool) *source.Objects {
+				return &source.Objects{Items: []runtime.Object{node, &v1beta1.Speaker{ObjectMeta: node.ObjectMeta, Status: v1beta1.SpeakerStatus{Drained: drained}}}}
+			}
+			if got := told(objects(test.now), outdated(objects(test.before))); got != test.believed {
+				t.Errorf("believed: %t", got)
+			}
+		})
 	}
 }
 

@@ -280,6 +280,8 @@ func Drain(l *view.DrainLine, now time.Time) string {
 	switch {
 	case l.SafeToStop == metav1.ConditionTrue:
 		return "may be stopped"
+	case l.Unheard:
+		return "is drained, and its speaker has not heard of it yet"
 	case l.Reason == "":
 		return "is drained, and its speaker does not say whether it may be stopped"
 	case l.Reason == status.Attracting.Name && l.Drained:

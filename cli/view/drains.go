@@ -16,6 +16,8 @@ type DrainLine struct {
 	Node string `json:"node"`
 	// Drained: the annotation asks for it.
 	Drained bool `json:"drained,omitempty"`
+	// Unheard: it asks for it, and the speaker says that it has not heard of that.
+	Unheard bool `json:"unheard,omitempty"`
 	// SafeToStop is the condition of its Speaker: no traffic breaks when the node stops. Reason is why, or why not. Without such a condition
 	// they are Unknown and empty: no speaker of this version has reported, or it is gone.
 	SafeToStop metav1.ConditionStatus `json:"safeToStop"`
@@ -61,6 +63,9 @@ func drainLine(s *v1beta1.Speaker, asked bool) DrainLine {
 	}
 	if safe := meta.FindStatusCondition(s.Status.Conditions, v1beta1.ConditionSafeToStop); safe != nil {
 		line.SafeToStop, line.Reason = safe.Status, safe.Reason
+	}
+	if heard := s.Status.Drained; asked && heard != nil && !*heard {
+		line.Unheard, line.SafeToStop, line.Reason = true, metav1.ConditionUnknown, ""
 	}
 	if left := s.Status.Draining; left != nil {
 		line.Connections, line.Addresses = left.Connections, left.Addresses

@@ -27,6 +27,11 @@ func TestStatus_SaysWhichNodesMayBeStopped(t *testing.T) {
 		}
 		return s
 	}
+	heard := func(s *v1beta1.Speaker, drained bool) *v1beta1.Speaker {
+		s = s.DeepCopy()
+		s.Status.Drained = &drained
+		return s
+	}
 	attracting, left, safe := speaker("False", "Attracting"), speaker("False", "ConnectionsLeft", 2, 8, 5), speaker("True", "NothingLeft")
 	for _, test := range []struct {
 		name    string
@@ -37,6 +42,9 @@ func TestStatus_SaysWhichNodesMayBeStopped(t *testing.T) {
 		{"nor one that may be stopped though nobody drains it", []runtime.Object{node(""), safe}, ""},
 		{"one that has given all up", []runtime.Object{node("true"), safe}, "n1 true True NothingLeft 0 0"},
 		{"one that has just been asked to", []runtime.Object{node("true"), attracting}, "n1 true False Attracting 0 0"},
+		{"its speaker has heard of it", []runtime.Object{node("true"), heard(safe, true)}, "n1 true True NothingLeft 0 0"},
+		{"its speaker has not, and says what was before", []runtime.Object{node("true"), heard(safe, false)}, "n1 true Unknown  0 0 unheard"},
+		{"one that nobody drains is as its speaker says", []runtime.Object{node(""), heard(left, false)}, "n1 false False ConnectionsLeft 7 3 8m0s"},
 		{"one with connections left, the last of them for 8 minutes", []runtime.Object{node("true"), left}, "n1 true False ConnectionsLeft 7 3 8m0s"},
 		{"one whose addresses moved away without a drain", []runtime.Object{node(""), left}, "n1 false False ConnectionsLeft 7 3 8m0s"},
 		{"of a speaker that is gone nothing is believed", []runtime.Object{node("true"), goneAs(safe)}, "n1 true Unknown  0 0"},
@@ -47,6 +55,9 @@ func TestStatus_SaysWhichNodesMayBeStopped(t *testing.T) {
 			got := ""
 			for _, l := range New(Input{Objects: test.objects}).Status().Drains {
 				got += fmt.Sprint(l.Node, " ", l.Drained, " ", l.SafeToStop, " ", l.Reason, " ", l.Connections, " ", l.Addresses)
+				if l.Unheard {
+					got += " unheard"
+				}
 				if l.Until != nil {
 					got += " " + time.Duration(l.Until.Unix()*int64(time.Second)).String()
 				}

@@ -54,6 +54,8 @@ type fixture struct {
 	// sourceAnnotation: the BGPPeer takes source and router ID from the annotation of that name, and n1 has these annotations.
 	sourceAnnotation string
 	annotations      map[string]string
+	// drained: n1 has the annotation daymark.io/drain.
+	drained bool
 	// noInternalIP: the Node object of n1 has no address.
 	noInternalIP bool
 	// changePeer changes the BGPPeer; nil: it stays as it is.
@@ -165,7 +167,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 		speakers:  map[string]netip.AddrPort{"n1": f.gossip.Address(), "n2": {}},
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
-			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: internal}, {Name: "n2", Down: f.kubeletStopped, Addresses: f.addressesOfN2}},
+			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: internal, Draining: f.drained}, {Name: "n2", Down: f.kubeletStopped, Addresses: f.addressesOfN2}},
 			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},

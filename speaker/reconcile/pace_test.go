@@ -67,6 +67,7 @@ func TestPace_OfChanges(t *testing.T) {
 		{"the last connection is over, so the node may be stopped", now, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionSafeToStop, true, status.Ready, ""))
 		}},
+		{"the speaker hears that the node is drained", now, func(s *v1beta1.SpeakerStatus) { s.Drained = new(bool) }},
 		{"another session", now, func(s *v1beta1.SpeakerStatus) { s.BGP = append(s.BGP, v1beta1.BGPSession{}) }},
 		{"no session", now, func(s *v1beta1.SpeakerStatus) { s.BGP = nil }},
 		{"a conflict", now, func(s *v1beta1.SpeakerStatus) { s.Layer2.Conflicts = []v1beta1.AddressConflict{{}} }},

@@ -44,6 +44,7 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 		ServiceProxy: l.memory.proxy.status,
 		Layer2:       layer2Status(l.exec.Layer2.Held(), l.exec.Layer2.Conflicts(), l.memory.segments.standIns),
 		Withdrawn:    l.memory.withdrawals.text(),
+		Drained:      new(bool),
 		Draining:     l.memory.connections.status(l.exec.Connections.Left()),
 		BGP:          bgpStatus(sessions, l.memory.inactive, bfdStates(l.exec.BFD.Status(), l.bfd.Load())),
 	}
@@ -52,6 +53,9 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 		written.GossipAddress = address.String()
 	}
 	view := seen.view
+	if node := seen.node(l.cfg.Node); node != nil {
+		*written.Drained = node.Draining
+	}
 	if l.tellsOfOthers(seen, observing) {
 		written.Members = int32(len(view.Alive)) //nolint:gosec // the number of nodes
 		written.HeardOnDownNodes = seen.heardOnDownNodes()

@@ -73,3 +73,19 @@ func TestUnheldError_NamesAFew(t *testing.T) {
 		t.Errorf("of none it says %q", got)
 	}
 }
+
+// Whoever waits for SafeToStop has to know whether it is of the time before the drain. The first report that says that the node is drained is
+// about what was done for it.
+func TestStatus_SaysWhetherTheNodeIsDrained(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.draining = time.Minute
+		f.untilHeld(t)
+		for _, f.drained = range []bool{false, true} {
+			f.pass(t)
+			said := f.reporter.newest.Status
+			if said.Drained == nil || *said.Drained != f.drained || (len(f.layer2.desired) == 0) != f.drained {
+				t.Errorf("drained: %t, and it says %v, and holds %v", f.drained, said.Drained, f.layer2.desired)
+			}
+		}
+	})
+}
