@@ -75,6 +75,7 @@ type fixture struct {
 
 	connections fakeConnections
 	gossip      fakeGossip
+	others      fakeOthers
 	layer2      fakeLayer2
 	bgp         fakeBGP
 	bfd         fakeBFD
@@ -93,6 +94,7 @@ func newFixture(t testing.TB) *fixture {
 		Links: fakeLinks{f}, Gossip: &f.gossip, Layer2: &f.layer2, Unnumbered: fakeUnnumbered{f}, BGP: &f.bgp, BFD: &f.bfd, Health: fakeHealth{f}, Proxy: fakeProxy{f},
 		Connections: &f.connections,
 	}, NewWriters("n1", "daymark-system", nil, cfg.Log), f.cluster)
+	f.Loop.others = &f.others
 	return f
 }
 
@@ -190,6 +192,16 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 		},
 	}, nil
 }
+
+// fakeOthers are the service proxies of other nodes.
+type fakeOthers struct {
+	asked  []string
+	states []proxyhealth.State
+}
+
+func (o *fakeOthers) Set(nodes []string)                  { o.asked = nodes }
+func (o *fakeOthers) States() ([]proxyhealth.State, bool) { return o.states, o.states != nil }
+func (o *fakeOthers) Changes() <-chan struct{}            { return nil }
 
 type fakeLinks struct{ f *fixture }
 

@@ -56,6 +56,8 @@ type Loop struct {
 	read func(ctx context.Context) (*snapshot, error)
 	exec Executors
 	*Writers
+	// others are asked about where there is no gossip.
+	others OtherProxies
 
 	memory memory
 	// bfd is the newest plan, also for BFDDown, which other goroutines call.
@@ -136,6 +138,11 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 	caches := newListers(m.GetCache(), m.GetAPIReader(), cfg.Node, cfg.Namespace)
 	objects := &reading{read: func(ctx context.Context) (*snapshot, error) { return caches.read(ctx, cfg.Classes, cfg.Options) }}
 	l := newLoop(cfg, exec, writers, objects.next)
+	others := newOtherProxies(m.GetAPIReader())
+	if err := m.Add(others); err != nil {
+		return nil, fmt.Errorf("add what asks about other service proxies: %w", err)
+	}
+	l.others = others
 	wiring := loop.Wiring{
 		Name:  "speaker",
 		Kinds: informer.Kinds(),
@@ -143,7 +150,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 		Cost:  &l.cost, UrgentCost: &l.costOfMembers,
 		Wakes: []<-chan struct{}{
 			exec.Gossip.Changes(), exec.Layer2.Changes(), exec.Unnumbered.Changes(), exec.BGP.Changes(), exec.Proxy.Changes(),
-			exec.Tracer.Changes(), exec.Connections.Changes(),
+			exec.Tracer.Changes(), exec.Connections.Changes(), others.Changes(),
 		},
 		Urgent: []<-chan struct{}{exec.Gossip.Urgent(), exec.Layer2.Urgent(), exec.Links.Changes(), exec.BFD.Changes(), l.leave},
 	}
@@ -152,7 +159,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 
 func newLoop(cfg Config, exec Executors, writers *Writers, read func(context.Context) (*snapshot, error)) *Loop {
 	l := &Loop{
-		cfg: cfg, read: read, exec: exec, Writers: writers,
+		cfg: cfg, read: read, exec: exec, Writers: writers, others: newOtherProxies(nil),
 		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}, answerers: answerers{}},
 		started: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		metrics: newMetrics(cfg.Registerer),

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/status"
@@ -26,7 +27,8 @@ const (
 	// withdrawn has changed, which the controller waits for at most a minute; or the next try of a session, which lasts a minute
 	// or more.
 	withdrawn
-	// sessions have changed, which may be those of all nodes: their one router has restarted, or their BGPPeer was edited.
+	// sessions have changed, which may be those of all nodes: their one router has restarted, or their BGPPeer was edited. Or the service
+	// proxy of a node begins to fail, of which others read.
 	sessions
 	// now: anything else has changed.
 	now
@@ -110,6 +112,7 @@ func takeWithdrawn(s, from *v1beta1.SpeakerStatus) {
 // some of them have changed. Whether the node may be stopped follows from its sessions.
 func takeSessions(s, from *v1beta1.SpeakerStatus) {
 	takeWithdrawn(s, from)
+	takeProxyFails(s, from)
 	same := func(a, b v1beta1.BGPSession) bool { return a.Peer == b.Peer && a.Address == b.Address }
 	if !slices.EqualFunc(s.BGP, from.BGP, same) || equality.Semantic.DeepEqual(s.BGP, from.BGP) {
 		return
@@ -117,6 +120,19 @@ func takeSessions(s, from *v1beta1.SpeakerStatus) {
 	s.BGP = from.BGP
 	after, before := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionSafeToStop), meta.FindStatusCondition(from.Conditions, v1beta1.ConditionSafeToStop)
 	if after != nil && before != nil {
+		*after = *before
+	}
+}
+
+// takeProxyFails takes that the service proxy of the node has begun to fail, or works again. It may be so on all nodes at once, and others
+// judge by it after proxyhealth.FailTime, before which it must be written.
+func takeProxyFails(s, from *v1beta1.SpeakerStatus) {
+	after := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionServiceProxyUnhealthy)
+	before := meta.FindStatusCondition(from.Conditions, v1beta1.ConditionServiceProxyUnhealthy)
+	if after == nil || before == nil {
+		return
+	}
+	if fails := status.ProxyFails.Name; after.Reason == fails || before.Reason == fails && after.Status == metav1.ConditionFalse {
 		*after = *before
 	}
 }

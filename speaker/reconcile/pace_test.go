@@ -47,6 +47,9 @@ func TestPace_OfChanges(t *testing.T) {
 		{"that of this node fails, and others are not known", counts, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyOthersUnknown, "no"))
 		}},
+		{"that of this node begins to fail, of which others read", sessions, func(s *v1beta1.SpeakerStatus) {
+			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyFails, "no"))
+		}},
 		{"that of this node fails", now, func(s *v1beta1.SpeakerStatus) {
 			meta.SetStatusCondition(&s.Conditions, condition(v1beta1.ConditionServiceProxyUnhealthy, true, status.ProxyAttractsNothing, "no"))
 		}},

@@ -70,10 +70,28 @@ func (l *Loop) judgeProxies(seen *snapshot, now time.Time) {
 		unhealthy[node] = peer.State.Proxy.AttractsNothing()
 	}
 	p.alone = l.exec.Gossip.Off()
-	in.OthersKnown = in.OthersKnown || p.alone
+	if p.alone {
+		l.askAboutProxies(seen, &in)
+	}
 	p.update(in, seen.proxy, l.cfg.BootID, l.cfg.Log)
 	unhealthy[l.cfg.Node] = p.verdict.State.AttractsNothing()
 	seen.world.ProxyUnhealthy, seen.world.OwnProxyFailed = unhealthy, !p.verdict.State.Healthy()
+}
+
+// askAboutProxies fills in how a few other proxies are, while this node's own fails and the speakers do not talk to each other.
+func (l *Loop) askAboutProxies(seen *snapshot, in *proxyhealth.Input) {
+	in.OthersKnown = true // No other speaker is going to tell.
+	var ask []string
+	silent := in.Check == proxyhealth.Failing || in.Check == proxyhealth.Absent
+	if in.Check != proxyhealth.Working && (l.memory.proxy.verdict.State.Failing() || silent && in.Before.Worked) {
+		ask = nodesToAsk(l.cfg.Node, seen.world.Nodes)
+	}
+	l.others.Set(ask)
+	if len(ask) > 0 {
+		var known bool
+		in.Others, known = l.others.States()
+		in.Asking = !known
+	}
 }
 
 // update judges anew and remembers what is reported of it.
@@ -126,7 +144,7 @@ func (p *serviceProxy) condition() (metav1.Condition, bool) {
 		return said(false, status.ProxyNotFound, "no service proxy is judged, since none was found on any node: "+p.text)
 	case proxyhealth.FailsOnMost:
 		if p.alone {
-			return said(true, status.ProxyOthersUnknown, p.text+"; without gossip it is not known whether it works on other nodes, so this one announces all the same")
+			return said(true, status.ProxyOthersUnknown, p.text+"; without gossip it is not known that it works on most other nodes, so this one announces all the same")
 		}
 		return said(true, status.ProxyFailsOnMostNodes, p.text+"; as on most nodes, so this one announces all the same")
 	case proxyhealth.Awaited:
@@ -137,7 +155,12 @@ func (p *serviceProxy) condition() (metav1.Condition, bool) {
 		return said(true, status.ProxyAttractsNothing, p.text+"; it failed several times, so the node announces nothing before it has worked for some time")
 	case proxyhealth.NotChecked:
 		return said(false, status.ProxyNotChecked, p.text)
+	case proxyhealth.Fails:
+		// Other speakers read it, which judge theirs by it.
+		if p.alone {
+			return said(true, status.ProxyFails, p.text+"; the node announces all the same, unless this lasts")
+		}
 	default:
-		return metav1.Condition{}, false
 	}
+	return metav1.Condition{}, false
 }

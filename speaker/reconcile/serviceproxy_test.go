@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,18 +103,56 @@ func TestLoop_ProxiesThatFailOnMostNodesWithdrawNone(t *testing.T) {
 	})
 }
 
-// Without gossip a proxy that is dead cannot be told from a check that is wrong on all nodes, and the condition says no more than is known.
+// Without gossip a few others are read about. The node is withdrawn when most of these work, and when that is not known it is not.
+func TestLoop_WithoutGossipOthersAreReadAbout(t *testing.T) {
+	for name, test := range map[string]struct {
+		states    []proxyhealth.State
+		announces bool
+		reason    string
+	}{
+		"not known yet": {nil, true, "Fails"},
+		"most work":     {[]proxyhealth.State{proxyhealth.Works, proxyhealth.Fails, proxyhealth.Works}, false, v1beta1.ReasonAttractsNothing},
+		"most fail":     {[]proxyhealth.State{proxyhealth.Works, proxyhealth.Fails}, true, "OthersUnknown"},
+		"none is there": {[]proxyhealth.State{}, true, "OthersUnknown"},
+	} {
+		bubble.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			f.gossip.off = true
+			f.proxyAnswers(proxyhealth.Working, "it works")
+			if f.pass(t); f.others.asked != nil {
+				t.Errorf("%s: it works, and is asked about %v", name, f.others.asked)
+			}
+			f.proxyAnswers(proxyhealth.Absent, "nothing listens")
+			f.passes(t, 2*time.Second)
+			if c := f.proxyCondition(t); !f.announcesByBGP() || c.Status != metav1.ConditionTrue || c.Reason != "Fails" || !slices.Equal(f.others.asked, []string{"n2"}) {
+				t.Errorf("%s: after 2 s BGP announces %v, %+v, asked is %v", name, f.bgp.desired, c, f.others.asked)
+			}
+			f.passes(t, 8*time.Second)
+			f.others.states = test.states
+			f.passes(t, time.Minute)
+			if c := f.proxyCondition(t); f.announcesByBGP() != test.announces || c.Status != metav1.ConditionTrue || c.Reason != test.reason {
+				t.Errorf("%s: BGP announces %v, %+v", name, f.bgp.desired, c)
+			}
+			f.proxyAnswers(proxyhealth.Working, "it works")
+			if f.pass(t); f.others.asked != nil || !f.announcesByBGP() {
+				t.Errorf("%s: it works again, BGP announces %v, asked is %v", name, f.bgp.desired, f.others.asked)
+			}
+		})
+	}
+}
+
+// Where there is no other node, and no gossip, a proxy that fails withdraws none.
 func TestLoop_AProxyThatFailsWhereOthersAreUnknownWithdrawsNone(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		f.gossip.off = true
+		f.gossip.off, f.kubeletStopped = true, true
 		f.proxyAnswers(proxyhealth.Working, "it works")
 		f.pass(t)
 		f.proxyAnswers(proxyhealth.Absent, "nothing listens")
 		f.pass(t)
 		f.passes(t, time.Minute)
 		c := f.proxyCondition(t)
-		if !f.announcesByBGP() || c.Status != metav1.ConditionTrue || c.Reason != "OthersUnknown" || strings.Contains(c.Message, "most") {
+		if !f.announcesByBGP() || c.Status != metav1.ConditionTrue || c.Reason != "OthersUnknown" || !strings.Contains(c.Message, "not known") {
 			t.Errorf("BGP announces %v, %+v", f.bgp.desired, c)
 		}
 	})

@@ -26,6 +26,8 @@ type Input struct {
 	Others []State
 	// OthersKnown: the other speakers have told, or there are none to wait for.
 	OthersKnown bool
+	// Asking: how the others are is being found out, so a node is neither withdrawn nor taken back before that is known.
+	Asking bool
 	// Before counts in the first judgement only.
 	Before Memory
 }
@@ -111,10 +113,10 @@ func (j *Judge) observe(in Input) {
 		return
 	}
 	since, other := &j.minority, &j.majority
-	if j.memory.Withdrawn && !in.OthersKnown {
+	if j.memory.Withdrawn && (!in.OthersKnown || in.Asking) {
 		return // Of one that has begun anew nobody says yet how the others are, and it stays as it was.
 	}
-	if most(in.Others) {
+	if most(in.Others) && !in.Asking {
 		since, other = other, since
 	}
 	*other = time.Time{}
@@ -152,7 +154,7 @@ func (j *Judge) failing(in Input) State {
 			j.takenBack = true
 		}
 		return FailsOnMost
-	case lasts(j.minority) && !(j.takenBack && in.Now.Sub(j.minority) < j.crowd.length):
+	case !in.Asking && lasts(j.minority) && !(j.takenBack && in.Now.Sub(j.minority) < j.crowd.length):
 		j.rest.fail(in.Now)
 		j.crowd.returned, j.takenBack = in.Now, false
 		return j.attractingNothing()

@@ -80,6 +80,31 @@ func TestJudge_AfterARestartOfTheSpeaker(t *testing.T) {
 	n.expects(Absent, 0, Fails)
 }
 
+// While the others are being asked about nothing moves, and then what they say counts at once.
+func TestJudge_AsksAboutTheOthers(t *testing.T) {
+	begin := func(before Memory) *node {
+		n := newNode(t, before)
+		n.input.Asking = true
+		return n
+	}
+	n := begin(workedBefore)
+	n.expects(Absent, time.Minute, Fails)
+	n.input.Asking, n.input.Others = false, []State{Works, Works}
+	n.expects(Absent, 0, Withdrawn)
+
+	n = begin(workedBefore)
+	n.expects(Absent, time.Minute, Fails)
+	n.input.Asking, n.input.Others = false, []State{Works, Fails}
+	n.expects(Absent, 9*time.Second, Fails)
+	n.expects(Absent, time.Second, FailsOnMost)
+
+	n = begin(Memory{Seen: true, Worked: true, Withdrawn: true})
+	n.expects(Absent, time.Minute, Withdrawn)
+	n.input.Asking, n.input.Others = false, []State{Fails}
+	n.expects(Absent, 9*time.Second, Withdrawn)
+	n.expects(Absent, time.Second, FailsOnMost)
+}
+
 // A node that was withdrawn is not taken back because its speaker restarts, unless the proxy works or most fail by now.
 func TestJudge_AfterARestartOfASpeakerThatAttractedNothing(t *testing.T) {
 	withdrawn := Memory{Seen: true, Worked: true, Withdrawn: true}

@@ -42,6 +42,11 @@ const (
 // AttractsNothing reports whether the node may not announce anything.
 func (s State) AttractsNothing() bool { return s == Awaited || s == Withdrawn || s == Unsteady }
 
+// Failing reports whether the proxy was there and does not work now.
+func (s State) Failing() bool {
+	return s == Fails || s == FailsOnMost || s == Awaited || s == Withdrawn
+}
+
 // Healthy is what health checks are told.
 func (s State) Healthy() bool { return s != FailsOnMost && s != Awaited && s != Withdrawn }
 

@@ -256,10 +256,14 @@ var (
 			"The node announces nothing.",
 		Remedy: "Look at kube-proxy on the node. The node announces again when it works.",
 	}
+	ProxyFails = reason.Reason{
+		Name: "Fails", Meaning: "The status is True: the service proxy of the node has begun to fail, which may pass, so the node announces all the same. " +
+			"It is only said so soon where gossip is turned off, for the speakers of other nodes to read.",
+	}
 	ProxyOthersUnknown = reason.Reason{
-		Name: "OthersUnknown", Meaning: "The status is True: the service proxy of the node fails. The speakers do not talk to each other, so it is not known " +
-			"whether it is the only one, and the node announces all the same.",
-		Remedy: "Look at kube-proxy on the node. With gossip, the node would be withdrawn.",
+		Name: "OthersUnknown", Meaning: "The status is True: the service proxy of the node fails. The speakers do not talk to each other, and of the few nodes " +
+			"that this one has read about most fail, too, or cannot be read about, so the node announces all the same.",
+		Remedy: "Look at kube-proxy on the nodes.",
 	}
 	ProxyFailsOnMostNodes = reason.Reason{
 		Name: v1beta1.ReasonFailsOnMostNodes, Meaning: "The status is True: the service proxies of more than half of the nodes fail, this one's among them. " +
@@ -359,7 +363,7 @@ func speakerConditions() []reason.Condition {
 		},
 		{
 			Kind: "Speaker", Type: v1beta1.ConditionServiceProxyUnhealthy, Meaning: "The service proxy of the node does not work.",
-			Reasons: []reason.Reason{ProxyWorks, ProxyNotFound, ProxyNotChecked, ProxyAttractsNothing, ProxyFailsOnMostNodes, ProxyOthersUnknown},
+			Reasons: []reason.Reason{ProxyWorks, ProxyNotFound, ProxyNotChecked, ProxyAttractsNothing, ProxyFailsOnMostNodes, ProxyFails, ProxyOthersUnknown},
 		},
 	}
 }
