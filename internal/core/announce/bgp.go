@@ -162,15 +162,17 @@ type variant struct {
 	weight lb.Weight
 }
 
+// advertised is a prefix of a route, by one advertisement.
+type advertised struct {
+	prefix netip.Prefix
+	by     advertisementSet
+	route  *route
+}
+
 // paths merges routes into prefixes, by those advertisements that are meant for a peer. Where several announce a prefix,
-// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it. Attributes are those
-// that other paths have, to which new ones are added.
+// it gets the communities of all, and the oldest decides the rest. One that is held back takes the prefix with it, unless that ran before.
+// Attributes are those that other paths have, to which new ones are added.
 func (r *rules) paths(routes []route, meant advertisementSet, attributes map[variant]*Attributes) []Path {
-	type advertised struct {
-		prefix netip.Prefix
-		by     advertisementSet
-		route  *route
-	}
 	all := make([]advertised, 0, len(routes))
 	for at := range routes {
 		route := &routes[at]
@@ -188,11 +190,11 @@ func (r *rules) paths(routes []route, meant advertisementSet, attributes map[var
 	sortUnsorted(all, func(a, b advertised) int { return a.prefix.Compare(b.prefix) })
 	paths := make([]Path, 0, len(all))
 	for i := 0; i < len(all); {
-		prefix, matches, first := all[i].prefix, all[i].by, all[i].route
+		prefix, matches, first, begin := all[i].prefix, all[i].by, all[i].route, i
 		for i++; i < len(all) && all[i].prefix == prefix; i++ {
 			matches = matches.union(all[i].by)
 		}
-		if r.anyHeldBack(matches) {
+		if matches = r.settledOf(matches, all[begin:i]); r.anyHeldBack(matches) {
 			continue
 		}
 		rank, weights := r.counted(first, prefix)

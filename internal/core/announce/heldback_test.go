@@ -3,6 +3,7 @@ package announce
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/lb"
@@ -54,6 +55,54 @@ func TestHeldBack_NoRouteGoesOutWithoutWhatWasAskedFor(t *testing.T) {
 				t.Errorf("explained as %s: %s, want %s: %s", got.Reason, got.Message, test.reason, test.says)
 			}
 		})
+	}
+}
+
+// An advertisement with a typing error that comes later withdraws nothing of what others announce, and what comes after it waits.
+func TestHeldBack_WhatRanBeforeGoesOn(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	for _, test := range []struct {
+		name                  string
+		good, service, shares time.Duration // how long before the bad one they came; shares: another Service at the address
+		length                int32         // of the prefix of both
+		paths                 string
+	}{
+		{"all are older", time.Hour, time.Hour, 0, 32, "198.19.0.1/32"},
+		{"and aggregate", time.Hour, time.Hour, 0, 24, "198.19.0.0/24"},
+		{"the Service came later", time.Hour, -time.Hour, 0, 32, ""},
+		{"the good advertisement came later", -time.Hour, time.Hour, 0, 32, ""},
+		{"both advertisements came together", 10 * time.Second, time.Hour, 0, 32, ""},
+		{"a Service came later that shares the address", time.Hour, time.Hour, -time.Hour, 32, "198.19.0.1/32"},
+		{"a Service came later that shares the prefix", time.Hour, time.Hour, -time.Hour, 24, "198.19.0.0/24"},
+	} {
+		w := cluster()
+		s := w.add("web", "198.19.0.1", everyNode...)
+		s.Created = now.Add(-test.service)
+		if test.shares != 0 {
+			w.add("shares", "198.19.0.1", everyNode...).Created = now.Add(-test.shares)
+		}
+		good := bgpAdvertisement("good", 5, func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"64512:1"} })
+		bad := bgpAdvertisement("bad", 5, func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"no_export"} })
+		good.Created, bad.Created = now.Add(-test.good), now
+		good.AggregationLength, bad.AggregationLength = int(test.length), int(test.length)
+		w.BGPAdvertisements = []*lb.BGPAdvertisement{good, bad}
+		var paths []string
+		for _, path := range Compute(w).Sessions[0].Paths {
+			paths = append(paths, path.Prefix.String())
+			if len(path.Attributes.Communities) != 1 {
+				t.Errorf("%s: communities %v", test.name, path.Attributes.Communities)
+			}
+		}
+		if got := strings.Join(paths, " "); got != test.paths {
+			t.Errorf("%s: announced is %q", test.name, got)
+		}
+		want := "Announced"
+		if test.paths == "" {
+			want = "HeldBack"
+		}
+		if got := NewExplainer(w).Explain(s); got.Reason != want {
+			t.Errorf("%s: explained as %s: %s", test.name, got.Reason, got.Message)
+		}
 	}
 }
 

@@ -216,7 +216,7 @@ func (r *rules) l2Matches(a address) advertisementSet {
 	return matches
 }
 
-// bgpMatches are the BGP advertisements that announce an address.
+// bgpMatches are the BGP advertisements that announce an address, without those that are held back while it runs by others.
 func (r *rules) bgpMatches(a address) advertisementSet {
 	var matches advertisementSet
 	for i := range r.bgp {
@@ -224,7 +224,7 @@ func (r *rules) bgpMatches(a address) advertisementSet {
 			matches += r.bgp[i].self
 		}
 	}
-	return matches
+	return r.settled(matches, a)
 }
 
 // l2Selecting are those of a set of layer-2 advertisements that select a node.

@@ -179,7 +179,7 @@ func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string)
 
 // communitiesOf is Ready by the communities of an advertisement.
 func (r *References) communitiesOf(a *lb.BGPAdvertisement) Condition {
-	ready := understood(a, errors.Join(a.Unresolved, a.Err), "its routes are held back, and with them those of the same prefixes")
+	ready := understood(a, errors.Join(a.Unresolved, a.Err), "its routes are held back, and with them new ones of the same prefixes")
 	switch {
 	case a.Unresolved != nil && lb.InForce(a, nil) == a:
 		ready.Reason = HeldBack

@@ -88,7 +88,7 @@ func TestReferences_Ready(t *testing.T) {
 		{
 			"one with an unknown community", "BGPAdvertisement", references.BGPAdvertisement(advertisement(nil, "red", "no_export"), ""), HeldBack,
 			"red is no community: it is not well-known, and no Community object has this name; no_export is no community: did you mean no-export?; " +
-				"its routes are held back, and with them those of the same prefixes",
+				"its routes are held back, and with them new ones of the same prefixes",
 		},
 		{
 			"one with an unknown community that was understood before", "BGPAdvertisement",
