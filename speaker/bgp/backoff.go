@@ -20,6 +20,9 @@ const (
 	stableTime = 2 * time.Minute
 	// hurryInterval is how far apart pauses are ended early, so that BFD that flaps does not defeat them.
 	hurryInterval = time.Minute
+	// soonest and latest bound how long a router is left alone when BFD has come up, and latestAgain is in place of latest where that was
+	// in vain the last time: all nodes of a router whose BFD comes and goes while it refuses BGP must not connect in the same moment.
+	soonest, latest, latestAgain = 100 * time.Millisecond, 300 * time.Millisecond, 20 * time.Second
 	// maxDoublings keeps a pause that is doubled within 64 bits.
 	maxDoublings = 12
 )
@@ -31,8 +34,9 @@ type backoff struct {
 	unreachable, lost, rejected int
 	// rejection is why the router last did not want the session, until it could not be reached, or the session was stable.
 	rejection *closeReason
-	// hurried is when a pause was last ended early.
+	// hurried is when a pause was last ended early, and vain: no session has been established since.
 	hurried time.Time
+	vain    bool
 }
 
 // How long an attempt waits for the router's answer. Linux repeats a SYN after 1 s, and again 1 or 2 s later.
@@ -55,11 +59,15 @@ func (b *backoff) patience(random float64) time.Duration {
 	return oneSYN
 }
 
-// afterBFD is how long a router is left alone when BFD has come up, between 100 and 300 ms. FRR's parts tell each other of it, and a connection
-// that comes in meanwhile is closed, also when it has been established for some milliseconds. And the nodes of a router that was
-// away do not all connect in the same moment.
-func afterBFD() time.Duration {
-	return 100*time.Millisecond + rand.N(200*time.Millisecond) //nolint:gosec // This needs no secure randomness.
+// afterBFD is how long a router is left alone when BFD has come up, given a random number in [0, 1). FRR's parts tell each other of it, and a
+// connection that comes in meanwhile is closed, also when it has been established for some milliseconds. And the nodes of a router that
+// was away do not all connect in the same moment.
+func (b *backoff) afterBFD(random float64) time.Duration {
+	most := latest
+	if b.vain {
+		most = latestAgain
+	}
+	return soonest + time.Duration(random*float64(most-soonest))
 }
 
 // hurry reports whether a pause ends because BFD has come up now. How attempts have ended is not forgotten.
@@ -67,7 +75,7 @@ func (b *backoff) hurry(now time.Time) bool {
 	if !b.hurried.IsZero() && now.Sub(b.hurried) < hurryInterval {
 		return false
 	}
-	b.hurried = now
+	b.hurried, b.vain = now, true
 	return true
 }
 
@@ -76,6 +84,9 @@ func (b *backoff) hurry(now time.Time) bool {
 func (b *backoff) ended(reason *closeReason, up time.Duration) *closeReason {
 	if up >= stableTime {
 		*b = backoff{}
+	}
+	if up > 0 {
+		b.vain = false
 	}
 	if reason.cause != unreachable {
 		b.unreachable = 0

@@ -259,7 +259,7 @@ func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
 		for range 12 {
 			c.refuse(cease(t))
 		}
-		up := func(want int, when string) {
+		up := func(want int, within time.Duration, when string) {
 			t.Helper()
 			n := len(c.dialed())
 			c.bfdUp()
@@ -268,7 +268,7 @@ func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
 			if got := len(c.dialed()) - n; got != 0 {
 				t.Errorf("%s it dials %d times before the router has heard of it", when, got)
 			}
-			for i := 0; i < 250 && len(c.dialed()) == n; i++ {
+			for end := time.Now().Add(within); time.Now().Before(end) && len(c.dialed()) == n; {
 				time.Sleep(time.Millisecond)
 				synctest.Wait()
 			}
@@ -276,13 +276,13 @@ func TestBackoff_BFDThatComesUpEndsAPauseOnceAMinute(t *testing.T) {
 				t.Errorf("%s it dials %d times, want %d", when, got, want)
 			}
 		}
-		up(1, "when BFD comes up")
+		up(1, latest, "when BFD comes up")
 		c.refuse(cease(t))
 		c.refuse(cease(t))
-		up(1, "after minutes")
+		up(1, latestAgain, "after minutes, since the last time was in vain,")
 		c.refuse(cease(t))
 		for range 20 {
-			up(0, "when BFD flaps")
+			up(0, latest, "when BFD flaps")
 		}
 	})
 }
@@ -393,6 +393,25 @@ func TestBackoff_PauseIsEndedOnceAMinute(t *testing.T) {
 			t.Errorf("%s later: %t, want %t", step.after, got, step.want)
 		}
 	}
+}
+
+// 500 nodes whose BFD comes up at the same moment, again and again, on a router that refuses BGP connect within 20 s and not within 0.2 s.
+func TestBackoff_NodesDoNotReturnTogetherAgainAfterBFDInVain(t *testing.T) {
+	t.Parallel()
+	b, now := &backoff{}, time.Unix(1, 0)
+	expect := func(when string, most time.Duration) {
+		t.Helper()
+		if first, last := b.afterBFD(0), b.afterBFD(1); first != soonest || last != most {
+			t.Errorf("%s: after %s to %s, want %s at most", when, first, last, most)
+		}
+	}
+	expect("at first", latest)
+	b.hurry(now)
+	b.ended(&closeReason{cause: unreachable}, 0)
+	expect("refused since", latestAgain)
+	b.hurry(now.Add(hurryInterval))
+	b.ended(&closeReason{cause: lost}, time.Second)
+	expect("established since", latest)
 }
 
 func TestNotification_TextOfAPrefixLimitIsBounded(t *testing.T) {

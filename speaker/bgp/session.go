@@ -168,7 +168,7 @@ func (s *session) waitForDesired() (context.Context, settings, bool) {
 		}
 		hold := s.desired != nil && s.desired.Hold && s.interrupt == nil && mayHold
 		if held && !hold && mayHold && settled == nil {
-			settled = time.After(afterBFD())
+			settled = time.After(s.backoff.afterBFD(rand.Float64())) //nolint:gosec // This needs no secure randomness.
 		}
 		held = held || hold
 		if s.desired != nil && !s.desired.Down() && !hold && settled == nil {
@@ -255,7 +255,8 @@ func (s *session) waitBeforeRetry(last *settings, next time.Time) bool {
 		case <-ctx.Done():
 			return false
 		case <-s.hurry:
-			if soon := afterBFD(); s.backoff.hurry(time.Now()) && soon < time.Until(next) {
+			soon := s.backoff.afterBFD(rand.Float64()) //nolint:gosec // This needs no secure randomness.
+			if s.backoff.hurry(time.Now()) && soon < time.Until(next) {
 				timer.Reset(soon)
 			}
 		case <-timer.C:
