@@ -306,7 +306,7 @@ func (r *rules) resolveReferences(peer *lb.Peer, session *Session) string {
 		return peer.Err.Error()
 	}
 	if peer.BFDProfile != "" {
-		session.BFD, session.BFDStrict = r.bfdProfile(peer), peer.BFDStrict
+		session.BFD, session.BFDStrict = r.bfdProfile(peer), peer.StrictInForce(r.world.BFDProfiles[peer.BFDProfile] != nil)
 	}
 	key, ok := peer.PasswordInForce(func(key lb.SecretKey) bool { _, usable := r.world.Passwords[key]; return usable })
 	if !ok {

@@ -117,6 +117,18 @@ func TestSessions_BFDProfileThatIsGone(t *testing.T) {
 	if got := Compute(w).Sessions[0]; got.Problem != "" || got.BFD != accepted {
 		t.Errorf("known before: problem %q, BFD %+v, want that", got.Problem, got.BFD)
 	}
+	w.Peers[0].AcceptedBFD, w.Peers[0].BFDStrict = nil, true
+	if got := Compute(w).Sessions[0]; !got.BFDStrict {
+		t.Error("a new peer does not wait for BFD")
+	}
+	w.Peers[0].Accepted = &lb.Peer{}
+	if got := Compute(w).Sessions[0]; got.BFDStrict {
+		t.Error("a peer that did not wait for BFD does, with a profile that never was there")
+	}
+	w.Peers[0].Accepted.BFDStrict = true
+	if got := Compute(w).Sessions[0]; !got.BFDStrict {
+		t.Error("a peer that waited for BFD does not any more")
+	}
 	exists := &lb.BFDProfile{Name: "fast", DetectMultiplier: 5}
 	w.BFDProfiles = map[string]*lb.BFDProfile{"fast": exists}
 	if got := Compute(w).Sessions[0]; got.BFD != exists {

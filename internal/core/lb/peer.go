@@ -89,6 +89,16 @@ func ParsePeer(from *v1beta1.BGPPeer) *Peer {
 	return p
 }
 
+// StrictInForce reports whether no session is established before BFD is up, given whether the BFDProfile exists. A peer that was changed to
+// wait for BFD by a profile that never was there goes on as the controller last accepted it: its router may have no BFD, and every session
+// would be gone with the next restart.
+func (p *Peer) StrictInForce(exists bool) bool {
+	if exists || p.AcceptedBFD != nil || p.Accepted == nil {
+		return p.BFDStrict
+	}
+	return p.BFDStrict && p.Accepted.BFDStrict
+}
+
 // PasswordInForce is where the password of the peer's sessions is, given which can be used; nil: they have none. A peer that was changed to
 // name one that cannot be used goes on with what the controller last accepted. ok is false when there is nothing to go on with.
 func (p *Peer) PasswordInForce(usable func(SecretKey) bool) (key *SecretKey, ok bool) {

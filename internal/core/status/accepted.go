@@ -83,7 +83,7 @@ func namesToKeep(list, before []string, exists func(string) bool) []string {
 }
 
 // AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist. Neither is one accepted by which
-// no node could have a session while another counts in its place, nor a password that cannot be used: what was there before goes on.
+// no node could have a session while another counts in its place, nor a password that cannot be used, nor that BFD by a profile that never was there is waited for: what was there before goes on.
 func (r *References) AcceptPeer(o *v1beta1.BGPPeer, p *lb.Peer, profile *v1beta1.BFDProfileSpec) bool {
 	if now := lb.ParsePeer(o); p.Err != nil || now.Keeping(r.known) != now {
 		return false
@@ -94,6 +94,7 @@ func (r *References) AcceptPeer(o *v1beta1.BGPPeer, p *lb.Peer, profile *v1beta1
 	}
 	if before := o.Status.Accepted; profile == nil && before != nil && p.BFDProfile != "" {
 		profile = before.BFDProfile
+		spec.BFDStrict = spec.BFDStrict && (profile != nil || before.Spec.BFDStrict)
 	}
 	o.Status.Accepted = &v1beta1.AcceptedBGPPeer{Generation: o.Generation, Spec: spec, BFDProfile: profile.DeepCopy()}
 	return true

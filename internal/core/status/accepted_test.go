@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -46,5 +47,37 @@ func TestAcceptPeer_PasswordThatCannotBeUsed(t *testing.T) {
 				t.Errorf("accepted is %+v, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestAcceptPeer_StrictModeByAProfileThatNeverWasThere(t *testing.T) {
+	fast := &v1beta1.BFDProfileSpec{DetectMultiplier: 3}
+	for name, test := range map[string]struct {
+		before  *v1beta1.AcceptedBGPPeer
+		profile *v1beta1.BFDProfileSpec
+		want    bool
+		says    string
+	}{
+		"a new peer":                     {nil, nil, true, ""},
+		"it ran without strict mode":     {&v1beta1.AcceptedBGPPeer{}, nil, false, ", and bfdStrict does not until it exists"},
+		"it ran with it":                 {&v1beta1.AcceptedBGPPeer{Spec: v1beta1.BGPPeerSpec{BFDProfile: "fast", BFDStrict: true}}, nil, true, ""},
+		"it ran with another profile":    {&v1beta1.AcceptedBGPPeer{Spec: v1beta1.BGPPeerSpec{BFDProfile: "old"}, BFDProfile: fast}, nil, true, ""},
+		"the profile has come by and by": {&v1beta1.AcceptedBGPPeer{}, fast, true, ", and bfdStrict does not until it exists"},
+	} {
+		o := &v1beta1.BGPPeer{Spec: v1beta1.BGPPeerSpec{PeerAddress: "192.0.2.1", PeerASN: new(int64(64512)), MyASN: 64512, BFDProfile: "fsat", BFDStrict: true}}
+		o.Name, o.Generation, o.Status.Accepted = "tor", 2, test.before
+		if o.Status.Accepted != nil {
+			o.Status.Accepted.Generation = 1
+			o.Status.Accepted.Spec.PeerAddress, o.Status.Accepted.Spec.PeerASN, o.Status.Accepted.Spec.MyASN = "192.0.2.1", new(int64(64512)), 64512
+		}
+		s := newPeerScene().speaks("n1", up)
+		p := lb.ParsePeer(o)
+		references, _ := NewReferences(&s.Objects, peerNow)
+		if ready := references.Peer(p).Ready; ready.True || !strings.HasSuffix(ready.Message, "count"+test.says) && !strings.HasSuffix(ready.Message, "go on"+test.says) {
+			t.Errorf("%s: Ready: %s", name, text(ready))
+		}
+		if !references.AcceptPeer(o, p, test.profile) || o.Status.Accepted.Spec.BFDStrict != test.want {
+			t.Errorf("%s: accepted is %+v", name, o.Status.Accepted)
+		}
 	}
 }

@@ -81,6 +81,9 @@ func (r *References) missingProfile(p *lb.Peer) []string {
 	if p.AcceptedBFD != nil {
 		instead = "the parameters that it had go on"
 	}
+	if p.BFDStrict && !p.StrictInForce(false) {
+		instead += ", and bfdStrict does not until it exists"
+	}
 	return []string{fmt.Sprintf("BFDProfile %s does not exist: %s", p.BFDProfile, instead)}
 }
 
