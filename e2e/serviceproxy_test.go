@@ -12,8 +12,8 @@ import (
 // Promise: a node whose kube-proxy is dead attracts nothing, and when it is dead on all nodes nothing is withdrawn. Health-check ports
 // are kube-proxy's as soon as it is there.
 
-// proxyTimeout is how long a node may need to leave: 10 s must pass.
-const proxyTimeout = 25 * time.Second
+// proxyTimeout is how long a node may need to leave: 10 s must pass, and as much again where the speakers do not talk to each other.
+const proxyTimeout = 40 * time.Second
 
 func TestServiceProxy_NodeOfADeadOneAttractsNothing(t *testing.T) {
 	lab.Need(t, lab.KubeProxy)
@@ -131,6 +131,44 @@ func TestServiceProxy_AllDeadWithdrawNothing(t *testing.T) {
 			t.Errorf("kube-proxy on %s was refused its port %d times", node.Name, refused)
 		}
 	}
+}
+
+// Promise: where the speakers do not talk to each other, no node is withdrawn while kube-proxy is dead on all, and one that is the last with a
+// dead kube-proxy is.
+func TestServiceProxy_WithoutGossip(t *testing.T) {
+	lab.Need(t, lab.KubeProxy)
+	cluster := daymark(t, lab.WithProxy(lab.KubeProxy))
+	cluster.UseSpeakerFlags("--gossip-bind-address=0")
+	cluster.Pod("asks", "n1")
+	cluster.Apply(peer("asks") + "\n---" + routedPool("asks", "198.19.31.0/24"))
+	cluster.Apply(service("asks", "asks"))
+	address, _ := cluster.Service("asks").AwaitAddress()
+	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
+	for _, node := range cluster.NodeNames() {
+		awaitProxyCondition(t, cluster, node, "False Works")
+	}
+
+	watch := cluster.Router().Watch(address.String())
+	for _, node := range cluster.Nodes() {
+		proxy := node.Proxy()
+		t.Cleanup(func() { ensure(proxy) })
+		proxy.Kill()
+	}
+	for _, node := range cluster.NodeNames() {
+		awaitProxyCondition(t, cluster, node, "True OthersUnknown", "announces all the same")
+	}
+	if changes := watch.Stop(); len(changes) > 1 {
+		t.Errorf("kube-proxy is dead on all nodes, and the next hops were %v", changes)
+	}
+
+	cluster.Node("n2").Proxy().Start()
+	cluster.Node("n3").Proxy().Start()
+	returned := time.Now()
+	awaitProxyCondition(t, cluster, "n1", "True AttractsNothing")
+	awaitNextHops(t, cluster, address.String(), "n2", "n3")
+	t.Logf("n1 lost its share %s after the start of kube-proxy on n2 and n3", time.Since(returned))
+	cluster.Node("n1").Proxy().Start()
+	awaitNextHops(t, cluster, address.String(), "n1", "n2", "n3")
 }
 
 // ensure starts a program that does not run.

@@ -83,7 +83,8 @@ func namesToKeep(list, before []string, exists func(string) bool) []string {
 }
 
 // AcceptPeer is AcceptL2Advertisement for a BGPPeer, given the profile that it names; nil: that does not exist. Neither is one accepted by which
-// no node could have a session while another counts in its place, nor a password that cannot be used, nor that BFD by a profile that never was there is waited for: what was there before goes on.
+// no node could have a session while another counts in its place, nor a password that cannot be used, nor that a session waits for BFD by a
+// profile that never was there: what was there before goes on.
 func (r *References) AcceptPeer(o *v1beta1.BGPPeer, p *lb.Peer, profile *v1beta1.BFDProfileSpec) bool {
 	if now := lb.ParsePeer(o); p.Err != nil || now.Keeping(r.known) != now {
 		return false
