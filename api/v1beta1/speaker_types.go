@@ -329,7 +329,7 @@ type SpeakerStatus struct {
 	// SafeToStop, is as it is with the annotation, or without it. Absent: the speaker is one that does not say so.
 	// +optional
 	Drained *bool `json:"drained,omitempty"`
-	// draining is what is left of open connections to addresses that moved to other nodes. Absent: nothing, so no connection of this
+	// draining is what is left of open connections to addresses that moved to other nodes, of which one at least can pass them on. Absent: nothing, so no connection of this
 	// kind breaks when the node stops. The numbers in it are written with what else changes, as those in bgp are.
 	// +optional
 	Draining *SpeakerDraining `json:"draining,omitempty"`

@@ -353,13 +353,16 @@ func TestSafeCondition(t *testing.T) {
 		{"connections are left", nil, []bgp.Status{{}}, left, "ConnectionsLeft", "7 connections to 2 addresses that moved away are open here, and are passed on to this node until 2026-11-27T03:00:00Z"},
 		{"nothing is left", nil, []bgp.Status{{}}, nil, "NothingLeft", "no connections"},
 	} {
-		c := safeCondition(attracts(test.held, test.sessions), "", test.left, "")
+		c := safeCondition(attracts(test.held, test.sessions), "", test.left, "", 0)
 		if c.Reason != test.want || (c.Status == "True") != (test.want == "NothingLeft") || !strings.Contains(c.Message, test.says) {
 			t.Errorf("%s: %+v", test.name, c)
 		}
 	}
-	if c := safeCondition(false, "", left, "those to IPv4 addresses and n2"); !strings.Contains(c.Message, "but not by nodes that share no segment with it") {
+	if c := safeCondition(false, "", left, "those to IPv4 addresses and n2", 0); !strings.Contains(c.Message, "but not by nodes that share no segment with it") {
 		t.Errorf("n2 cannot pass on to it: %+v", c)
+	}
+	if c := safeCondition(false, "", nil, "those to IPv4 addresses and n2", 3); c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "but for those to 3 addresses that no node can pass on") {
+		t.Errorf("no node can pass on to it: %+v", c)
 	}
 }
 

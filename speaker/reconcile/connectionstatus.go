@@ -37,16 +37,16 @@ func (l *Loop) uncounted() string {
 	return "it is not known which connections are open here, and this does not pass by itself: see the condition ConnectionsBreak"
 }
 
-// status is what the Speaker object says of connections that are left here; nil: there are none.
+// status is what the Speaker object says of connections that are left here, and that other nodes can pass on; nil: there are none.
 func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
-	if len(m.decision.Left) == 0 {
+	if len(m.decision.Left) == len(m.decision.Stranded) {
 		return nil
 	}
-	s := &v1beta1.SpeakerDraining{Addresses: count32(len(m.decision.Left))}
+	s := &v1beta1.SpeakerDraining{Addresses: count32(len(m.decision.Left) - len(m.decision.Stranded))}
 	total := 0
 	for i := range m.decision.Plan.Counted {
 		addr := m.decision.Plan.Counted[i].Addr
-		if _, says := slices.BinarySearchFunc(m.decision.Left, addr, netip.Addr.Compare); !says {
+		if !has(m.decision.Left, addr) || has(m.decision.Stranded, addr) {
 			continue
 		}
 		open, counted := left[addr]
@@ -62,6 +62,12 @@ func (m *connections) status(left map[netip.Addr]int) *v1beta1.SpeakerDraining {
 	}
 	s.Connections = count32(total)
 	return s
+}
+
+// has reports whether an address is among sorted ones.
+func has(sorted []netip.Addr, addr netip.Addr) bool {
+	_, found := slices.BinarySearchFunc(sorted, addr, netip.Addr.Compare)
+	return found
 }
 
 // count32 is a number as an object has it.
@@ -175,8 +181,9 @@ func (l *Loop) whyApart(w *announce.World) string {
 }
 
 // safeCondition says whether no traffic breaks when the node stops: it attracts none, and none is left of what it attracted. Until what
-// is open is counted, that is unknown. Apart names nodes that cannot pass on to it; empty: there are none.
-func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDraining, apart string) metav1.Condition {
+// is open is counted, that is unknown. Apart names nodes that cannot pass on to it; empty: there are none. Stranded is to how many addresses there
+// may be connections that no node can pass on: nothing is kept by waiting for those.
+func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDraining, apart string, stranded int) metav1.Condition {
 	switch {
 	case attracts:
 		return condition(v1beta1.ConditionSafeToStop, false, status.Attracting, "the node attracts traffic: it is to be drained before it is stopped")
@@ -185,8 +192,11 @@ func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDrainin
 		c.Status = metav1.ConditionUnknown
 		return c
 	case left == nil:
-		return condition(v1beta1.ConditionSafeToStop, true, status.NothingLeft,
-			"the node attracts no traffic, and no connections to addresses that moved away are open here")
+		text := "the node attracts no traffic, and no connections to addresses that moved away are open here"
+		if stranded > 0 {
+			text += fmt.Sprintf(", but for those to %d addresses that no node can pass on to this one (condition ConnectionsBreak): they are not waited for", stranded)
+		}
+		return condition(v1beta1.ConditionSafeToStop, true, status.NothingLeft, text)
 	}
 	last := left.List[0].Until
 	for _, entry := range left.List {
@@ -197,7 +207,7 @@ func safeCondition(attracts bool, uncounted string, left *v1beta1.SpeakerDrainin
 	text := fmt.Sprintf("%d connections to %d addresses that moved away are open here, and are passed on to this node until %s at the latest",
 		left.Connections, left.Addresses, last.UTC().Format(time.RFC3339))
 	if apart != "" {
-		text += ", but not by nodes that share no segment with it (condition ConnectionsBreak): where those alone have the addresses now, waiting is in vain"
+		text += ", but not by nodes that share no segment with it (condition ConnectionsBreak)"
 	}
 	return condition(v1beta1.ConditionSafeToStop, false, status.ConnectionsLeft, text)
 }

@@ -159,3 +159,30 @@ func TestConnectionsCondition_RulesThatAreLeftOver(t *testing.T) {
 		})
 	}
 }
+
+// What no node passes on breaks whether the node waits or not, so it is not named as left.
+func TestConnectionsStatus_WhatNobodyPassesOnIsNotLeft(t *testing.T) {
+	a, b := netip.MustParseAddr("192.0.2.200"), netip.MustParseAddr("192.0.2.201")
+	for _, test := range []struct {
+		name           string
+		left, stranded []netip.Addr
+		want           *v1beta1.SpeakerDraining
+	}{
+		{"one of two is passed on", []netip.Addr{a, b}, []netip.Addr{a}, &v1beta1.SpeakerDraining{Connections: 4, Addresses: 1}},
+		{"none is", []netip.Addr{a, b}, []netip.Addr{a, b}, nil},
+		{"both are", []netip.Addr{a, b}, nil, &v1beta1.SpeakerDraining{Connections: 7, Addresses: 2}},
+	} {
+		m := connections{decision: handover.Decision{
+			Left: test.left, Stranded: test.stranded, Until: make([]time.Time, 2), Plan: handover.Plan{Counted: []handover.Counted{{Addr: a}, {Addr: b}}},
+		}}
+		got := m.status(map[netip.Addr]int{a: 3, b: 4})
+		switch {
+		case got == nil || test.want == nil:
+			if got != test.want {
+				t.Errorf("%s: it says %+v", test.name, got)
+			}
+		case got.Connections != test.want.Connections || got.Addresses != test.want.Addresses || len(got.List) != int(test.want.Addresses):
+			t.Errorf("%s: it says %+v", test.name, got)
+		}
+	}
+}

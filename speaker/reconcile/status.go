@@ -66,7 +66,7 @@ func (l *Loop) report(seen *snapshot, planned []announce.Session, failed error, 
 	conditions := []metav1.Condition{
 		readyCondition(failed, l.leavingWhy()), membershipCondition(seen.world.Members.Known, view, l.memory.texts()),
 		detourCondition(l.memory.detours, l.exec.Links.StrictReversePath),
-		safeCondition(attracts(l.exec.Layer2.Held(), sessions), l.uncounted(), written.Draining, l.whyApart(&seen.world)),
+		safeCondition(attracts(l.exec.Layer2.Held(), sessions), l.uncounted(), written.Draining, l.whyApart(&seen.world), len(l.memory.connections.decision.Stranded)),
 	}
 	if c, told := l.memory.proxy.condition(); told {
 		conditions = append(conditions, c)

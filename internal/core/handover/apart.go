@@ -39,8 +39,7 @@ func (p *aparts) look(in *Input, a *Address, t *track, peers map[string]Peer) {
 		p.done[key] = true
 	}
 	add := func(node string) {
-		peer, known := peers[node]
-		if _, heard := in.Peers[node]; node == in.Node || !known || !heard || peer.Partial || peer.via(a, &Input{}).IsValid() {
+		if !in.apart(a, node, peers) {
 			return
 		}
 		nodes := &p.nodes[1]
@@ -65,4 +64,19 @@ func (p *aparts) look(in *Input, a *Address, t *track, peers map[string]Peer) {
 // sorted are the nodes that were found.
 func (p *aparts) sorted() Apart {
 	return Apart{slices.Sorted(maps.Keys(p.nodes[0])), slices.Sorted(maps.Keys(p.nodes[1]))}
+}
+
+// apart reports whether another node is known to share no segment with the one that decides, or by layer 2 none on which an address is announced.
+func (in *Input) apart(a *Address, node string, peers map[string]Peer) bool {
+	peer, known := peers[node]
+	_, heard := in.Peers[node]
+	return node != in.Node && known && heard && !peer.Partial && !peer.via(a, &Input{}).IsValid()
+}
+
+// strands reports whether connections to an address that moved away can only break: none of the nodes that attract its packets, or did, can hand
+// them to this one. Until the move has settled, routers and clients may still send to this node itself.
+func (m *Memory) strands(in *Input, a *Address, t *track, own *former) bool {
+	return len(a.Holders) > 0 && !in.Now.Before(t.settled(own)) && !slices.ContainsFunc(t.members(in), func(node string) bool {
+		return node != in.Node && !in.apart(a, node, m.peers)
+	})
 }

@@ -56,3 +56,40 @@ func TestMemory_SaysWhichNodesShareNoSegment(t *testing.T) {
 		}
 	}
 }
+
+// Connections that no node can hand packets of are not worth waiting for, once the move has settled.
+func TestMemory_SaysWhichConnectionsNobodyPassesOn(t *testing.T) {
+	near, far := Peer{Vias: []Via{{netip.MustParsePrefix("192.0.2.12/24"), []string{"eth0"}}}}, Peer{Vias: []Via{}}
+	for _, test := range []struct {
+		name    string
+		before  []string
+		holders []string
+		peers   map[string]Peer
+		after   time.Duration
+		want    bool
+	}{
+		{"it went to one on the same segment", []string{"n1"}, []string{"n2"}, map[string]Peer{"n2": near}, settleTime, false},
+		{"it went to one on another segment", []string{"n1"}, []string{"n2"}, map[string]Peer{"n2": far}, settleTime, true},
+		{"a moment ago", []string{"n1"}, []string{"n2"}, map[string]Peer{"n2": far}, settleTime - 1, false},
+		{"to two, one of which is on the same", []string{"n1", "n2", "n3"}, []string{"n2", "n3"}, map[string]Peer{"n2": far, "n3": near}, settleTime, false},
+		{"to two on other segments", []string{"n1", "n2", "n3"}, []string{"n2", "n3"}, map[string]Peer{"n2": far, "n3": far}, settleTime, true},
+		{"one on the same, which had it as well, may lead here", []string{"n1", "n3"}, []string{"n2"}, map[string]Peer{"n2": far, "n3": near}, settleTime, false},
+		{"it went to one that has just begun to speak", []string{"n1"}, []string{"n2"}, map[string]Peer{"n2": {Partial: true}}, settleTime, false},
+		{"it went to one that is not heard", []string{"n1"}, []string{"n2"}, nil, settleTime, false},
+		{"nobody has it", []string{"n1"}, nil, map[string]Peer{"n2": far}, settleTime, false},
+	} {
+		m := Memory{}
+		in := Input{Node: "n1", Peers: test.peers, Dead: func(string) bool { return false }, Left: map[netip.Addr]int{moved: 7}}
+		var got Decision
+		for _, step := range []struct {
+			holders []string
+			at      time.Duration
+		}{{test.before, 0}, {test.holders, time.Second}, {test.holders, time.Second + test.after}} {
+			in.Now, in.Addresses = start.Add(step.at), []Address{{Addr: moved, Holders: step.holders, Draining: draining}}
+			got = m.Next(in)
+		}
+		if len(got.Left) != 1 || (len(got.Stranded) == 1) != test.want {
+			t.Errorf("%s: left %v, of which nobody passes on %v", test.name, got.Left, got.Stranded)
+		}
+	}
+}

@@ -120,6 +120,8 @@ type Decision struct {
 	Plan Plan
 	// Left are the addresses to tell the others of: those that are counted and have connections, or may have some.
 	Left []netip.Addr
+	// Stranded are those of Left that no node hands packets on to this one: all that attract them now are apart. Nothing of them can be kept.
+	Stranded []netip.Addr
 	// Until says of each counted address when its connections are not passed on to this node any more, in the order of Plan.Counted.
 	Until []time.Time
 	// Joined are the addresses that this node has attracted packets for since a moment ago, beside others that did before, and Gone those that
@@ -341,6 +343,9 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 		d.Plan.Counted, d.Until = append(d.Plan.Counted, Counted{a.Addr, until.Sub(in.Now)}), append(d.Until, until)
 		if left, counted := in.Left[a.Addr]; left > 0 || !counted || in.Now.Before(t.settled(own)) {
 			d.Left = append(d.Left, a.Addr)
+			if m.strands(in, a, t, own) {
+				d.Stranded = append(d.Stranded, a.Addr)
+			}
 		}
 	}
 	if via, hops := m.next(in, a, t); via.IsValid() {

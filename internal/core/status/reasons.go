@@ -235,7 +235,7 @@ var (
 		Remedy: "Wait some seconds. If it stays, look at the condition MembershipKnown.",
 	}
 	NothingLeft = reason.Reason{
-		Name: "NothingLeft", Meaning: "The node attracts nothing, and no connections to what it attracted are open there.",
+		Name: "NothingLeft", Meaning: "The node attracts nothing, and no connections to what it attracted are open there that another node can pass on.",
 	}
 )
 
