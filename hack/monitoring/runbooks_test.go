@@ -65,6 +65,29 @@ func TestAlerts_HaveARunbook(t *testing.T) {
 	}
 }
 
+// made are the alerts that the end-to-end test names, by whose faults.
+var made = regexp.MustCompile(`"(Daymark[A-Za-z ]+)"`)
+
+// What docs say of the faults in the lab is what the end-to-end test makes, and no alert is left out.
+func TestAlerts_ThePageSaysByWhichFaultEachIsProven(t *testing.T) {
+	inLab := map[string]bool{}
+	for _, match := range made.FindAllStringSubmatch(read(t, root+"/e2e/alerts_test.go"), -1) {
+		for _, alert := range strings.Fields(match[1]) {
+			inLab[alert] = true
+		}
+	}
+	_, table, _ := strings.Cut(read(t, root+"/docs/monitoring.md"), "| fault in the lab | alert |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, r := range rules(t) {
+		row := regexp.MustCompile(`(?m)^\| (.+) \| ` + r.Alert + `\b.* \|$`).FindStringSubmatch(table)
+		if row == nil {
+			t.Errorf("the page does not say how %s is proven", r.Alert)
+		} else if none := strings.HasPrefix(row[1], "none"); none == inLab[r.Alert] {
+			t.Errorf("the page says of %s: %s; the lab makes its fault: %t", r.Alert, row[1], inLab[r.Alert])
+		}
+	}
+}
+
 var (
 	// plugin is a command of ours.
 	plugin = regexp.MustCompile(`kubectl daymark ([a-z]+)`)
