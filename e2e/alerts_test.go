@@ -57,6 +57,8 @@ type watched struct {
 func watch(t *testing.T) *watched {
 	t.Helper()
 	cluster := daymark(t)
+	// The cut-off node would take what it prefers back after a minute, and its holder from it, in turns: no alert lasts long enough then.
+	cluster.UseSpeakerFlags("--l2-rebalance-after=0")
 	awaitMembers(t, cluster)
 	cluster.Router().Configure(lab.GoBGP, lab.RouterSettings{})
 	cluster.Apply(peer("router"))
