@@ -400,6 +400,12 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "__complete explain -n shop a"},
 		{"healthy", "services -o nothing"},
 		{"healthy", "services too many"},
+		{"healthy", "explain"},
+		{"healthy", "explain web api"},
+		{"healthy", "explain node"},
+		{"healthy", "trace"},
+		{"healthy", "drain"},
+		{"healthy", "simulate drian n1"},
 		{"healthy", "__complete services -n sh"},
 		{"healthy", "no-such-command"},
 	} {

@@ -2,8 +2,6 @@ package env
 
 import (
 	"errors"
-
-	"github.com/spf13/cobra"
 )
 
 // Exit statuses of the program, besides 0.
@@ -39,9 +37,4 @@ func ExitStatus(err error) int {
 		return ExitUsage
 	}
 	return ExitWrong
-}
-
-// Args checks the number of arguments, as cobra's checks do; too few or too many are an error of the command line.
-func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error { return Usage(check(c, args)) }
 }
