@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type ServiceList struct {
 	Unseen []Unseen      `json:"unseen,omitempty"`
 }
 
-// ServiceState is how far a Service has come, as the controller has written it.
+// ServiceState is how far a Service has come, as the controller has written it, and as the speakers' reports deny it.
 type ServiceState string
 
 // The states of a Service.
@@ -50,7 +51,7 @@ type ServiceLine struct {
 	Holders      []string     `json:"holders,omitempty"`
 	HoldersKnown bool         `json:"holdersKnown"`
 	State        ServiceState `json:"state"`
-	// Reason and Message of the condition that decides the state.
+	// Reason and Message of the condition that decides the state, or that of reasonUnheld.
 	Reason  string       `json:"reason,omitempty"`
 	Message string       `json:"message,omitempty"`
 	Since   *metav1.Time `json:"since,omitempty"`
@@ -100,10 +101,21 @@ func (c *Cluster) makeLine(s *lb.Service) ServiceLine {
 			break
 		}
 	}
+	if c.isDenied(&line) {
+		line.State, line.Reason, line.Since = ServiceNotAnnounced, reasonUnheld, nil
+		line.Message = fmt.Sprintf("no node says that it holds %s, which one is to do by layer 2", strings.Join(line.Addresses, " or "))
+	}
 	if line.State == ServiceWaiting && keeps(s) && meta.IsStatusConditionTrue(raw.Status.Conditions, v1beta1.ConditionAnnounced) {
 		line.State = ServiceKept
 	}
 	return line
+}
+
+// isDenied reports whether a Service is said to be announced, by layer 2 alone, and no report names a node that holds any of its addresses.
+// Nothing is denied for as long as the change that made it so may not have been reported.
+func (c *Cluster) isDenied(line *ServiceLine) bool {
+	return line.State == ServiceAnnounced && announce.SaysLayer2(line.Message) && !announce.SaysBGP(line.Message) &&
+		line.HoldersKnown && len(line.Holders) == 0 && c.settled()
 }
 
 // keeps reports whether a Service shows an address that Daymark has given it.

@@ -13,6 +13,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
+// reasonUnheld is why an address is not announced that the controller says is: no node says that it holds it.
+const reasonUnheld = "Unheld"
+
 // unheldOf are the addresses of a Service that is announced which one node is to hold by layer 2, and no report names one that does. Nothing
 // is said when not all is seen, nor for as long as a change may not have been reported, nor where a node holds more than its report names.
 func (c *Cluster) unheldOf(s *lb.Service) []netip.Addr {
@@ -49,7 +52,7 @@ func (c *Cluster) unheldAddresses() (found []Problem) {
 		}
 		if p == nil {
 			p = &Problem{
-				Severity: Critical, Kind: "Service", Namespace: s.Key.Namespace, Name: s.Key.Name, Reason: "Unheld",
+				Severity: Critical, Kind: "Service", Namespace: s.Key.Namespace, Name: s.Key.Name, Reason: reasonUnheld,
 				Message: fmt.Sprintf("no node says that it holds %s, which one is to do by layer 2", addresses[0]),
 				Remedy:  "Look at the log of the speakers that may hold it, and restart them if it says nothing.",
 				Command: "kubectl daymark explain address " + addresses[0].String(),

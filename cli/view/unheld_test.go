@@ -80,3 +80,39 @@ func TestCluster_UnheldBeforeItsFirstHolder(t *testing.T) {
 		}
 	}
 }
+
+// What the controller says of a Service that layer 2 alone announces does not hold against reports of all speakers in which nobody does.
+func TestCluster_ALineSaysThatNobodyHoldsTheAddress(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	const segment, both = "192.0.2.200 by layer 2 (lan)", "192.0.2.200 by layer 2 (lan) and by BGP (wan)"
+	for _, test := range []struct {
+		name, message, holder string
+		since                 time.Duration
+		unseen                []Unseen
+		want                  string
+	}{
+		{"nobody does", segment, "", time.Hour, nil, "<none> no: Unheld"},
+		{"a node does", segment, "n1", time.Hour, nil, "n1 yes"},
+		{"routers are told of it, too", both, "", time.Hour, nil, "<none> yes"},
+		{"it is said since a moment ago", segment, "", time.Second, nil, "<none> yes"},
+		{"the reports are not seen", segment, "", time.Hour, []Unseen{{Resource: resourceSpeakers}}, "<unknown> yes"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			since := metav1.NewTime(now.Add(-test.since))
+			service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "web", CreationTimestamp: since}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+			service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.200"}}
+			service.Status.Conditions = []metav1.Condition{
+				{Type: v1beta1.ConditionAddressAssigned, Status: metav1.ConditionTrue, LastTransitionTime: since},
+				{Type: v1beta1.ConditionAnnounced, Status: metav1.ConditionTrue, LastTransitionTime: since, Message: test.message},
+			}
+			speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+			if test.holder != "" {
+				speaker.Status.Layer2 = v1beta1.SpeakerLayer2{IPv4: 1, Held: []v1beta1.HeldAddress{{Address: "192.0.2.200", Since: since}}}
+			}
+			list := New(Input{Now: now, Objects: []runtime.Object{service, speaker}, Unseen: test.unseen}).Services()
+			if got := list.Items[0].HeldBy() + " " + list.Items[0].Short(); got != test.want {
+				t.Errorf("it says %s, want %s", got, test.want)
+			}
+		})
+	}
+}

@@ -36,7 +36,7 @@ func TestPages_Show(t *testing.T) {
 	}{
 		{"healthy", "/", 200, []string{"All is well", "Problems None.", "Clients reach 3 nodes by the nodes' own segment; router tor"}},
 		{"broken", "/", 200, []string{
-			"11 problems, 3 critical", "Services announced 4 of 6", "Speakers ready 2 of 3", "BGP sessions 1 of 3", "n2 speaker gone",
+			"11 problems, 3 critical", "Services announced 2 of 6", "Speakers ready 2 of 3", "BGP sessions 1 of 3", "n2 speaker gone",
 			"lan IPv4 4 given, 0 left", "Critical Service shop/api NoNode since Nov 26 11:59:30", "All 11", "shop/late: PoolExhausted",
 		}},
 		{"broken", "/problems", 200, []string{"Critical Service shop/late", "kubectl daymark explain service late -n shop", "Warning Speaker n3"}},

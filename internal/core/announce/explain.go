@@ -185,8 +185,14 @@ func (e *Explainer) onSegment(s *lb.Service, counts func(*announcement) bool) (h
 // byLayer2 are the words of the condition about an address that a node is to hold.
 const byLayer2 = "by layer 2 ("
 
+// byBGP are those about an address that any number of nodes announces.
+const byBGP = "by BGP ("
+
 // SaysLayer2 reports whether the message of the condition Announced says that an address is announced by layer 2.
 func SaysLayer2(message string) bool { return strings.Contains(message, " "+byLayer2) }
+
+// SaysBGP reports the same of BGP.
+func SaysBGP(message string) bool { return strings.Contains(message, " "+byBGP) }
 
 func (e *Explainer) announcement(a address, key addressKey) *announcement {
 	if a.service.Local || e.anyMaximum() {
@@ -208,7 +214,7 @@ func (e *Explainer) compute(a address, key addressKey) *announcement {
 	}
 	if key.bgp != "" && e.announcedByBGP(a, key) {
 		by := r.announceable(key.bgp, key.family)
-		protocols = append(protocols, fmt.Sprintf("by BGP (%s)", names(by, func(i int) string { return r.bgp[i].Name }))+key.remark)
+		protocols = append(protocols, fmt.Sprintf(byBGP+"%s)", names(by, func(i int) string { return r.bgp[i].Name }))+key.remark)
 	}
 	var found *announcement
 	if len(protocols) == 0 {
