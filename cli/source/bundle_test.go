@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,65 @@ func TestBundle_HoldsOneObjectInMemory(t *testing.T) {
 	}
 }
 
+// Few bytes of a list are many in the memory, and are refused for that before they are there.
+func TestBundle_BoundsWhatBecomesOfEmptyValues(t *testing.T) {
+	const begin, object = `{"apiVersion":"v1","items":[`, `{"apiVersion":"v1","kind":"Service","spec":{"ports":[{}`
+	for _, test := range []struct{ name, fill, end, want string }{
+		{"very many in one object", strings.Repeat(",{}", maxValues), "]}}", errTooManyValues.Error()},
+		{"many in each of many objects", strings.Repeat(",{}", maxValues-10), "]}},", errTooMuch.Error()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := &endless{begin: begin, fill: object + test.fill + test.end, left: maxBytes}
+			found := objects{memory: maxMemory - 40<<20}
+			if err := (&reader{found.add, refuse}).readLists(in); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%d objects, error %v", len(found.items), err)
+			}
+		})
+	}
+}
+
+// A text has any number of commas, and is one value.
+func TestCrowded_CountsValues(t *testing.T) {
+	for _, test := range []struct {
+		document string
+		want     bool
+	}{
+		{`{"a":"` + strings.Repeat(`,\",`, maxValues) + `"}`, false},
+		{`["` + strings.Repeat(",", maxValues) + `",1]`, false},
+		{"[0" + strings.Repeat(",0", maxValues) + "]", false},
+		{"[0" + strings.Repeat(",0", maxValues+1) + "]", true},
+	} {
+		if got := crowded([]byte(test.document)); got != test.want {
+			t.Errorf("%.20s...: %t", test.document, got)
+		}
+	}
+}
+
+// What is counted is what objects have, each text and each element of a list, and not what they share.
+func TestMemory_IsThatOfAllValues(t *testing.T) {
+	text := strings.Repeat("a", 1000)
+	port := int64(reflect.TypeFor[corev1.ServicePort]().Size())
+	empty := memoryOf(&corev1.Service{})
+	for _, test := range []struct {
+		name   string
+		object runtime.Object
+		want   int64
+	}{
+		{"a text", &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: text}}, 1000},
+		{"a time", &corev1.Service{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(time.Now())}}, 0},
+		{"empty elements", &corev1.Service{Spec: corev1.ServiceSpec{Ports: make([]corev1.ServicePort, 50)}}, 50 * port},
+		{"texts of a map", &corev1.Service{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"b": text}}}, 1000 + 1 + 32 + 48},
+	} {
+		if got := memoryOf(test.object) - empty; got != test.want {
+			t.Errorf("%s takes %d bytes, want %d", test.name, got, test.want)
+		}
+	}
+	thing := &unstructured.Unstructured{Object: map[string]any{"a": []any{text, map[string]any{"b": text}}}}
+	if got := memoryOf(thing); got < 2000 || got > 2500 {
+		t.Errorf("what Go does not know takes %d bytes", got)
+	}
+}
+
 // endless is a text that repeats itself until so many bytes of it are read.
 type endless struct {
 	begin, fill string
@@ -202,8 +262,8 @@ func TestBundle_ReadsLists(t *testing.T) {
 	} {
 		var found objects
 		err := (&reader{found.add, refuse}).readLists(strings.NewReader(test.text))
-		if len(found) != test.objects || test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
-			t.Errorf("%s: %d objects, error %v", test.text, len(found), err)
+		if len(found.items) != test.objects || test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %d objects, error %v", test.text, len(found.items), err)
 		}
 	}
 }
@@ -223,10 +283,10 @@ func TestReadDocuments_IsBounded(t *testing.T) {
 		{"a List without items", `{"apiVersion":"v1","kind":"List","items":null}`, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			found := make(objects, test.before)
+			found := objects{items: make([]runtime.Object, test.before)}
 			err := ReadDocuments(strings.NewReader(test.text), found.add)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
-				t.Errorf("%d objects, error %v", len(found), err)
+				t.Errorf("%d objects, error %v", len(found.items), err)
 			}
 		})
 	}

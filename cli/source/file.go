@@ -58,7 +58,7 @@ func Read(name string, in io.Reader, now time.Time) (read *Memory, err error) {
 	default:
 		var found objects
 		err = ReadDocuments(buffered, found.add)
-		read = &Memory{Items: found, Time: now}
+		read = &Memory{Items: found.items, Time: now}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -117,7 +117,7 @@ func readArchive(in io.Reader, most int64) (*Memory, error) {
 	if manifest == nil {
 		return nil, fmt.Errorf("it has no %s: it is no bundle, or not whole", manifestName)
 	}
-	read, err := manifest.memory(found)
+	read, err := manifest.memory(found.items)
 	if err == nil {
 		read.Checks = checks
 	}
@@ -285,15 +285,28 @@ func (i *items) UnmarshalJSON(list []byte) error {
 var errTooMany = fmt.Errorf("it has more than %d objects", maxObjects)
 
 // objects of a file in their Go types.
-type objects []runtime.Object
+type objects struct {
+	items []runtime.Object
+	// memory that they take.
+	memory int64
+}
 
 func (o *objects) add(kind schema.GroupVersionKind, document json.RawMessage) error {
-	if len(*o) == maxObjects {
+	switch {
+	case len(o.items) == maxObjects:
 		return errTooMany
+	case crowded(document):
+		return errTooManyValues
 	}
 	object, err := typed(kind, document)
-	*o = append(*o, object)
-	return err
+	if err != nil {
+		return err
+	}
+	if o.memory += memoryOf(object); o.memory > maxMemory {
+		return errTooMuch
+	}
+	o.items = append(o.items, object)
+	return nil
 }
 
 // typed returns an object in its Go type, or unstructured if Scheme does not know it.
