@@ -47,7 +47,8 @@ func (o *Objects) AddressWorld(now time.Time, classes lb.Classes, poolGrace time
 	return ipam.World{
 		Now: now, Classes: classes, PoolGrace: poolGrace, Memory: memory,
 		Services: o.Services, Pools: o.Pools, Reservations: o.Reservations, Namespaces: o.Namespaces, Nodes: o.Nodes,
-		NodeNetworks: nodeNetworks(o.Speakers), ServiceCIDRs: o.ServiceCIDRs, Withdrawals: withdrawals(o.Nodes, o.Speakers),
+		NodeNetworks: nodeNetworks(o.Speakers), PeerAddresses: lb.PeerAddresses(inForce(o.Peers), o.Nodes),
+		ServiceCIDRs: o.ServiceCIDRs, Withdrawals: withdrawals(o.Nodes, o.Speakers),
 	}
 }
 

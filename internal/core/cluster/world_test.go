@@ -1,8 +1,10 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +29,23 @@ func TestPasswords_OfPeersAreFound(t *testing.T) {
 	})
 	if len(got) != 2 || got[*peers[1].Password] != "x" || got[*peers[3].Accepted.Password] != "y" {
 		t.Errorf("found %v", got)
+	}
+}
+
+// What counts of a BGPPeer that was edited into nonsense is where its router was.
+func TestAddressWorld_HasTheRoutersOfPeers(t *testing.T) {
+	tors := v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: new(int64(64513)), PeerFrom: &v1beta1.PeerFrom{NodeAnnotation: "tors"}}
+	spine := v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: new(int64(64513)), PeerAddress: "192.0.2.9"}
+	nonsense := spine
+	nonsense.MyASN, nonsense.PeerAddress = 0, "192.0.2.8"
+	objects := Parse([]runtime.Object{
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Annotations: map[string]string{"tors": "192.0.2.2,192.0.2.3"}}},
+		&v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tors"}, Spec: tors},
+		&v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "spine"}, Spec: nonsense, Status: v1beta1.BGPPeerStatus{Accepted: &v1beta1.AcceptedBGPPeer{Spec: spine}}},
+	})
+	world := objects.AddressWorld(time.Time{}, lb.Classes{}, 0, ipam.Memory{})
+	if got := fmt.Sprint(world.PeerAddresses); got != "[{192.0.2.2 tors} {192.0.2.3 tors} {192.0.2.9 spine}]" {
+		t.Errorf("it has %s", got)
 	}
 }
 

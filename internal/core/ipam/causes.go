@@ -30,6 +30,7 @@ const (
 	OverQuota
 	NodeOwned
 	GatewayOwned
+	RouterOwned
 	NetworkAddress
 	ExternalIP
 	ClusterRange
@@ -173,6 +174,14 @@ var causes = [causeCount]causeEntry{
 		},
 		requested: ReasonTaken, any: ReasonNoPool,
 		kept: ", which is the default gateway of a node as well",
+	},
+	// The requested address is that of a router that a BGPPeer names.
+	RouterOwned: {
+		name:      "RouterOwned",
+		applies:   usedBy(RouterOwned),
+		text:      func(v *Verdict, _ lb.Family) string { return "never gives it, it is the router of BGPPeer " + v.Holder },
+		requested: ReasonTaken, any: ReasonNoPool,
+		kept: ", which is the router of a BGPPeer as well",
 	},
 	// The requested address is the network, broadcast or subnet-router anycast address of a subnet that a node is on.
 	NetworkAddress: {

@@ -62,7 +62,7 @@ func (p *pass) countOne(addr netip.Addr, e allocation) {
 	switch e.cause {
 	case NodeOwned:
 		count.NodeOwned++
-	case GatewayOwned, NetworkAddress, ExternalIP:
+	case GatewayOwned, RouterOwned, NetworkAddress, ExternalIP:
 		count.NeverGiven++
 	case Unmanaged:
 		count.Unmanaged++

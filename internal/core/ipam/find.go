@@ -35,7 +35,7 @@ func (p *pass) tryAddress(a *Assignment, addr netip.Addr) (Address, Verdict) {
 // holderName returns the name of what has an address that a Service cannot have; empty where the Cause has none.
 func (p *pass) holderName(addr netip.Addr, s *lb.Service, cause Cause) string {
 	switch cause {
-	case NodeOwned, GatewayOwned, NetworkAddress, ExternalIP, ClusterRange, SpecialRange:
+	case NodeOwned, GatewayOwned, RouterOwned, NetworkAddress, ExternalIP, ClusterRange, SpecialRange:
 		return p.never.user(addr, s)
 	case Reserved:
 		return p.reservations.of(addr).Name

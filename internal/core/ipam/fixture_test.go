@@ -24,6 +24,7 @@ type fixture struct {
 	namespaces   map[string]map[string]string
 	nodes        []*lb.Node
 	networks     []lb.NodeNetwork
+	routers      []lb.PeerAddress
 	serviceCIDRs []lb.NamedRange
 	withdrawals  []Withdrawal
 	memory       Memory
@@ -96,7 +97,7 @@ func (s *fixture) compute() *Plan {
 func (s *fixture) world() World {
 	world := World{
 		Now: s.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Reservations: s.reservations, Nodes: s.nodes,
-		NodeNetworks: s.networks, ServiceCIDRs: s.serviceCIDRs,
+		NodeNetworks: s.networks, PeerAddresses: s.routers, ServiceCIDRs: s.serviceCIDRs,
 		Namespaces: s.namespaces, Withdrawals: s.withdrawals, Memory: s.memory, PoolGrace: s.grace,
 	}
 	for _, service := range s.services {

@@ -22,7 +22,7 @@ type neverGiven struct {
 // usedAddress is why a single address is never given.
 type usedAddress struct {
 	cause Cause
-	// user is a node or a subnet. It is empty when a Service uses the address.
+	// user is a node, a BGPPeer or a subnet. It is empty when a Service uses the address.
 	user string
 	// service has the address in spec.externalIPs. several: more Services do.
 	service *lb.Service
@@ -105,6 +105,9 @@ func (p *pass) prepareNeverGiven() {
 		for _, gateway := range network.Gateways {
 			inPool(gateway, usedAddress{cause: GatewayOwned, user: network.Node})
 		}
+	}
+	for _, router := range p.world.PeerAddresses {
+		inPool(router.Addr, usedAddress{cause: RouterOwned, user: router.Peer})
 	}
 	// order does not matter: the first user by name counts.
 	for subnet := range subnets {
@@ -197,9 +200,12 @@ func (p *pass) reportNeverGiven() {
 	// order does not matter: the lists are sorted.
 	for addr, use := range p.never.single {
 		from := p.byPool[p.world.Pools.Containing(addr)].use
-		if use.cause == NodeOwned || use.cause == GatewayOwned {
-			from.Nodes = append(from.Nodes, NodeAddress{addr, use.user, use.cause == GatewayOwned})
-		} else {
+		switch use.cause {
+		case NodeOwned, GatewayOwned:
+			from.Nodes = append(from.Nodes, NodeAddress{Addr: addr, Node: use.user, Gateway: use.cause == GatewayOwned})
+		case RouterOwned:
+			from.Nodes = append(from.Nodes, NodeAddress{Addr: addr, Peer: use.user})
+		default:
 			from.Left = append(from.Left, BlockedRange{lb.Range{From: addr, To: addr}, use.cause, use.user})
 		}
 	}

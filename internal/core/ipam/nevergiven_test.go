@@ -60,6 +60,13 @@ func TestCompute_NeverGives(t *testing.T) {
 			"192.0.2.8", "192.0.2.9", ReasonTaken, "it is the default gateway of node n1",
 		},
 		{
+			"a router", "192.0.2.8/29",
+			func(s *fixture) {
+				s.routers = []lb.PeerAddress{{Addr: netip.MustParseAddr("192.0.2.8"), Peer: "tor"}}
+			},
+			"192.0.2.8", "192.0.2.9", ReasonTaken, "it is the router of BGPPeer tor",
+		},
+		{
 			"the network address of a subnet", "192.0.2.0/29",
 			func(s *fixture) { s.networks = []lb.NodeNetwork{network([]string{"192.0.2.20/24"}, nil)} },
 			"192.0.2.0", "192.0.2.1", ReasonPoolNotEligible, "no host may have it in the subnet 192.0.2.0/24",
@@ -189,5 +196,25 @@ func TestCompute_PoolNamesWhatItNeverGives(t *testing.T) {
 	// 1 + 16, without the gateway, the node's own and the network address.
 	if got := use.IPv4.Available.Int64(); got != 14 {
 		t.Errorf("%d available: %s", got, use.IPv4)
+	}
+}
+
+func TestPlanner_DecidesAnewWhenARouterComes(t *testing.T) {
+	s := newFixture(t)
+	s.pool("p", "192.0.2.8/29")
+	s.service("web")
+	s.pass().has("web", "192.0.2.8")
+	var planner Planner
+	for range 3 {
+		planner.Compute(s.world())
+	}
+	plan := planner.Compute(s.world())
+	if _, all := plan.Decided(); all {
+		t.Fatal("it decides anew though nothing has changed")
+	}
+	s.routers = []lb.PeerAddress{{Addr: netip.MustParseAddr("192.0.2.8"), Peer: "tor"}}
+	plan = planner.Compute(s.world())
+	if _, all := plan.Decided(); !all || len(plan.Pools[0].Nodes) != 1 || plan.Pools[0].Nodes[0].Peer != "tor" {
+		t.Errorf("it decides on all: %t, nodes %v", all, plan.Pools[0].Nodes)
 	}
 }

@@ -39,18 +39,19 @@ type basis struct {
 	namespaces   map[string]map[string]string
 	nodes        []*lb.Node
 	networks     []lb.NodeNetwork
+	routers      []lb.PeerAddress
 	serviceCIDRs []lb.NamedRange
 }
 
 func basisOf(w *World) basis {
-	return basis{w.Classes, w.PoolGrace, w.Pools, w.Reservations, w.Namespaces, w.Nodes, w.NodeNetworks, w.ServiceCIDRs}
+	return basis{w.Classes, w.PoolGrace, w.Pools, w.Reservations, w.Namespaces, w.Nodes, w.NodeNetworks, w.PeerAddresses, w.ServiceCIDRs}
 }
 
 // equal reports whether two are the same. Objects never change, so the same pointers are the same objects.
 func (b *basis) equal(other *basis) bool {
 	return b.classes == other.classes && b.grace == other.grace && slices.Equal(b.pools.ByAge(), other.pools.ByAge()) &&
 		slices.Equal(b.reservations, other.reservations) && slices.Equal(b.nodes, other.nodes) &&
-		slices.Equal(b.serviceCIDRs, other.serviceCIDRs) && slices.EqualFunc(b.networks, other.networks, sameNetwork) &&
+		slices.Equal(b.serviceCIDRs, other.serviceCIDRs) && slices.Equal(b.routers, other.routers) && slices.EqualFunc(b.networks, other.networks, sameNetwork) &&
 		maps.EqualFunc(b.namespaces, other.namespaces, maps.Equal)
 }
 

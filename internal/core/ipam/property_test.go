@@ -36,6 +36,7 @@ type history struct {
 	reservations []*lb.Reservation
 	nodes        []*lb.Node
 	networks     []lb.NodeNetwork
+	routers      []lb.PeerAddress
 	memory       Memory
 	planner      Planner
 	// before are the assignments of the pass before.
@@ -55,7 +56,7 @@ func (h *history) pass() {
 	}
 	world := World{
 		Now: h.now, Classes: lb.Classes{Name: "daymark.io/daymark", Classless: true}, Services: h.services, Pools: lb.NewPools(h.pools),
-		Reservations: h.reservations, Nodes: h.nodes, NodeNetworks: h.networks, Memory: h.memory, PoolGrace: h.grace,
+		Reservations: h.reservations, Nodes: h.nodes, NodeNetworks: h.networks, PeerAddresses: h.routers, Memory: h.memory, PoolGrace: h.grace,
 		Namespaces:  map[string]map[string]string{"red": nil, "blue": nil},
 		Withdrawals: []Withdrawal{{"n1", h.withdrawn[0]}, {"n2", h.withdrawn[1]}},
 	}

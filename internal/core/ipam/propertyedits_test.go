@@ -91,6 +91,7 @@ func (h *history) edit() {
 		h.networks = []lb.NodeNetwork{{
 			Node: "n1", Addresses: []netip.Prefix{netip.PrefixFrom(own, own.BitLen())}, Gateways: []netip.Addr{h.addr("gateway")},
 		}}
+		h.routers = []lb.PeerAddress{{Addr: h.addr("router"), Peer: "tor"}}
 	case kind <= 9:
 		h.editPool()
 	default:

@@ -81,10 +81,10 @@ func (h *history) checkGivenIsAllowed(world World, plan Plan) {
 	}
 }
 
-// usedByNode reports whether an address is a node's own or its gateway.
+// usedByNode reports whether an address is a node's own, or that of its gateway or router.
 func (h *history) usedByNode(addr netip.Addr) bool {
 	return len(h.nodes) > 0 && (slices.Contains(h.nodes[0].Addresses, addr) || h.networks[0].Addresses[0].Addr() == addr ||
-		h.networks[0].Gateways[0] == addr)
+		h.networks[0].Gateways[0] == addr || h.routers[0].Addr == addr)
 }
 
 func (h *history) reservationOf(addr netip.Addr) *lb.Reservation {

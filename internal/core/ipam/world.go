@@ -27,6 +27,8 @@ type World struct {
 	Nodes []*lb.Node
 	// NodeNetworks are what the speakers report of the nodes' networks. None of it is given.
 	NodeNetworks []lb.NodeNetwork
+	// PeerAddresses are those of routers, which are never given.
+	PeerAddresses []lb.PeerAddress
 	// ServiceCIDRs are the ranges of cluster IPs, which are never given.
 	ServiceCIDRs []lb.NamedRange
 	// Withdrawals of the speakers that are waited for.
@@ -148,7 +150,7 @@ type PoolUse struct {
 	IPv4, IPv6 *Count
 	// Overlaps with other pools, in order of their names.
 	Overlaps []Overlap
-	// Nodes whose addresses or default gateways are in the pool, in order of address.
+	// Nodes whose addresses or default gateways are in the pool, and BGPPeers whose routers are, in order of address.
 	Nodes []NodeAddress
 	// Blocked are the ranges of the pool that are never given, in order of address.
 	Blocked []BlockedRange
@@ -178,7 +180,7 @@ type Count struct {
 	// NodeOwned are nodes' own addresses. Unmanaged are in the status of Services that Daymark does not serve. Neither counts
 	// addresses that are also assigned.
 	NodeOwned, Unmanaged int64
-	// NeverGiven are default gateways, network addresses of subnets and addresses in spec.externalIPs of Services, without
+	// NeverGiven are default gateways, routers, network addresses of subnets and addresses in spec.externalIPs of Services, without
 	// those that are also assigned.
 	NeverGiven int64
 	// Waiting are Services that the pool serves, and that wait for an address because it has none left, nor any other pool for them.
@@ -194,10 +196,11 @@ type Overlap struct {
 	Range lb.Range
 }
 
-// NodeAddress is an address of a node.
+// NodeAddress is an address of a node or a router.
 type NodeAddress struct {
 	Addr netip.Addr
-	Node string
+	// Node is empty if it is that of a router of a BGPPeer, by name.
+	Node, Peer string
 	// Gateway: it is the node's default gateway, and not its own.
 	Gateway bool
 }

@@ -97,13 +97,16 @@ func poolBlocked(use *ipam.PoolUse) Condition {
 	return notReady(why, message)
 }
 
-// poolNodes names the nodes' addresses and default gateways in a pool.
+// poolNodes names the nodes' addresses and default gateways in a pool, and routers.
 func poolNodes(use *ipam.PoolUse) Condition {
 	if len(use.Nodes) == 0 {
 		return valid(nil)
 	}
 	text := func(i int) string {
 		what := "address"
+		if peer := use.Nodes[i].Peer; peer != "" {
+			return fmt.Sprintf("%s is the router of BGPPeer %s", use.Nodes[i].Addr, peer)
+		}
 		if use.Nodes[i].Gateway {
 			what = "default gateway"
 		}

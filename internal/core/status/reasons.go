@@ -35,7 +35,7 @@ var (
 		Remedy: "Remove them from the pool.",
 	}
 	NodeAddress = reason.Reason{
-		Name: "NodeAddress", Meaning: "The pool contains addresses of nodes. They are never given to a Service; the others are.",
+		Name: "NodeAddress", Meaning: "The pool contains addresses of nodes, or of routers that nodes have. They are never given to a Service; the others are.",
 		Remedy: "Exclude the addresses of the nodes from the pool.",
 	}
 	Exhausted = reason.Reason{

@@ -193,6 +193,12 @@ func TestPool_Conditions(t *testing.T) {
 				"192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " + "192.0.2.1 is the address of node n, " +
 				"192.0.2.1 is the address of node n, and 2 more: such an address is never given; exclude it",
 		},
+		{
+			"with a router", &ipam.PoolUse{Pool: &lb.Pool{}, IPv4: some, Nodes: []ipam.NodeAddress{{Addr: netip.MustParseAddr("192.0.2.2"), Peer: "tor"}}},
+			[3]reason.Reason{NodeAddress, Available, NoOverlap},
+			[3]bool{},
+			"192.0.2.2 is the router of BGPPeer tor: such an address is never given; exclude it",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := NewPool(test.use)
