@@ -330,14 +330,19 @@ func (r *rules) bfdProfile(peer *lb.Peer) *lb.BFDProfile {
 	return lb.DefaultBFDProfile(peer.BFDProfile)
 }
 
-// annotated makes a session for each address in a node's annotation. While a part of it is none, those that it had go on.
+// annotated makes a session for each address in a node's annotation. While a part of it is none, those that it had go on. Of too many the first
+// count.
 func (r *rules) annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	unknown := ""
-	for text := range strings.SplitSeq(n.Annotations[peer.NodeAnnotation], ",") {
-		session := base
+	parts := strings.SplitN(n.Annotations[peer.NodeAnnotation], ",", lb.MaxAnnotatedRouters+1)
+	for i, text := range parts {
+		session, tooMany := base, i == lb.MaxAnnotatedRouters
 		addr, err := lb.ParsePeerAddr(text)
-		if session.RoutersUnknown = err != nil && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""; session.RoutersUnknown {
+		if tooMany {
+			addr, err = netip.Addr{}, fmt.Errorf("it names more than %d routers, and the first %[1]d count", lb.MaxAnnotatedRouters)
+		}
+		if session.RoutersUnknown = err != nil && !tooMany && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""; session.RoutersUnknown {
 			unknown = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
 		}
 		if err != nil && session.Problem == "" {

@@ -283,6 +283,36 @@ func TestSessions_FromAnnotationOfTheNode(t *testing.T) {
 	}
 }
 
+// Each router is a session. The first of too many count, those that ran among them, and it is said.
+func TestSessions_FromAnnotationOfTooManyRouters(t *testing.T) {
+	w := cluster()
+	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
+	addr, list := netip.MustParseAddr("198.51.100.1"), []string{}
+	for range lb.MaxAnnotatedRouters {
+		list, addr = append(list, addr.String()), addr.Next()
+	}
+	annotate := func(routers []string) (sessions []Session, problem string) {
+		w.node("n1").Annotations = map[string]string{"example.com/routers": strings.Join(routers, ",")}
+		for _, s := range Compute(w).Sessions {
+			if s.Address.IsValid() {
+				sessions = append(sessions, s)
+			}
+			problem += s.Problem
+		}
+		return sessions, problem
+	}
+	if sessions, problem := annotate(list); len(sessions) != 64 || problem != "" {
+		t.Errorf("%d sessions, %s", len(sessions), problem)
+	}
+	want := "annotation example.com/routers of node n1: it names more than 64 routers, and the first 64 count"
+	for range 2 {
+		list, addr = append(list, addr.String()), addr.Next()
+		if sessions, problem := annotate(list); len(sessions) != 64 || problem != want {
+			t.Errorf("of %d routers there are %d sessions, and it is said: %s", len(list), len(sessions), problem)
+		}
+	}
+}
+
 // An address that no router can have is a mistake like any other: the sessions that run stay.
 func TestSessions_FromAnnotationWithAnAddressOfNoRouter(t *testing.T) {
 	for text, words := range map[string]string{

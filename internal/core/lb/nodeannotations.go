@@ -11,6 +11,9 @@ import (
 // them again and again; what follows from a Node is worked out anew only when one of those has changed that somebody reads.
 type NodeAnnotations map[string]bool
 
+// MaxAnnotatedRouters is how many routers an annotation of a Node may name. Each is a session, and costs the passes of the node's speaker.
+const MaxAnnotatedRouters = 64
+
 // With returns the keys and those that some peers name, and what the controller accepted last of them. They are the same map if there is
 // none more.
 func (a NodeAnnotations) With(peers []*Peer) NodeAnnotations {

@@ -32,7 +32,8 @@ func PeerAddresses(peers []*Peer, nodes []*Node) []PeerAddress {
 			if value == "" || !peer.NodeSelectors.Match(node.Labels) {
 				continue
 			}
-			for text := range strings.SplitSeq(value, ",") {
+			parts := strings.SplitN(value, ",", MaxAnnotatedRouters+1)
+			for _, text := range parts[:min(len(parts), MaxAnnotatedRouters)] {
 				addr, _ := ParsePeerAddr(text) // The node's session says what is wrong.
 				add(peer, addr)
 			}
