@@ -31,6 +31,8 @@ type node struct {
 	name        string
 	incarnation uint64
 	detector    *Detector
+	// sent counts the datagrams that it has sent. The votes that are due at one time share those that go to all.
+	sent int
 	// stopped: it neither ticks nor takes messages, which wait.
 	stopped bool
 	mailbox []func()
@@ -128,12 +130,17 @@ func (c *cluster) step(n *node) {
 		n.detector.Tick(c.now)
 		for _, target := range n.detector.TakePings(c.now) {
 			c.pings++
+			n.sent++
 			c.send(n, target, func(to *node) { c.ping(n, to) })
 		}
 	}
 	c.tick++
 	seq := c.tick
-	for _, v := range n.detector.TakeVotes() {
+	votes := n.detector.TakeVotes()
+	if len(votes) > 0 {
+		n.sent += len(n.detector.order)
+	}
+	for _, v := range votes {
 		for _, other := range n.detector.order {
 			c.send(n, other.name, func(to *node) {
 				to.detector.Heard(c.now, n.name, n.incarnation, false)
@@ -144,6 +151,7 @@ func (c *cluster) step(n *node) {
 		}
 	}
 	for _, missed := range n.detector.TakeMissed() {
+		n.sent += len(missed.Observers)
 		for _, other := range missed.Observers {
 			c.send(n, other, func(to *node) {
 				to.detector.Heard(c.now, n.name, n.incarnation, false)
@@ -155,6 +163,7 @@ func (c *cluster) step(n *node) {
 
 func (c *cluster) ping(from, to *node) {
 	to.detector.Heard(c.now, from.name, from.incarnation, false)
+	to.sent++
 	c.send(to, from.name, func(from *node) { from.detector.Heard(c.now, to.name, to.incarnation, true) })
 }
 
