@@ -252,7 +252,8 @@ func (r *rules) counted(of *route, prefix netip.Prefix) (rank int, counting weig
 	}
 }
 
-// attributes of the paths that a set of advertisements announces: of each attribute the value of the oldest that sets it.
+// attributes of the paths that a set of advertisements announces: of each attribute, and of the link bandwidth, the value of the oldest that
+// sets it. Of several link bandwidths routers take the least.
 func (r *rules) attributes(matches advertisementSet) *Attributes {
 	merged := &Attributes{}
 	for i := range matches.all() {
@@ -260,7 +261,12 @@ func (r *rules) attributes(matches advertisementSet) *Attributes {
 		merged.LocalPref = cmp.Or(merged.LocalPref, adv.LocalPref)
 		merged.MED = cmp.Or(merged.MED, adv.MED)
 		merged.Prepend = cmp.Or(merged.Prepend, adv.Prepend)
-		merged.Communities = append(merged.Communities, adv.Communities...)
+		has := slices.ContainsFunc(merged.Communities, lb.Community.IsLinkBandwidth)
+		for _, community := range adv.Communities {
+			if !has || !community.IsLinkBandwidth() {
+				merged.Communities = append(merged.Communities, community)
+			}
+		}
 	}
 	slices.SortFunc(merged.Communities, lb.Community.Compare)
 	merged.Communities = slices.Compact(merged.Communities)

@@ -91,10 +91,10 @@ func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 	w.add("web", "198.19.0.1", everyNode...)
 	w.BGPAdvertisements = []*lb.BGPAdvertisement{
 		bgpAdvertisement("younger", 9, func(s *v1beta1.BGPAdvertisementSpec) {
-			s.LocalPref, s.Communities = number(50), []string{"64512:2", "no-export"}
+			s.LocalPref, s.Communities = number(50), []string{"64512:2", "no-export", "bandwidth:64512:1000"}
 		}),
 		bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) {
-			s.LocalPref, s.MED, s.Communities = number(200), number(7), []string{"64512:1:2", "64512:2", "rt:64512:7"}
+			s.LocalPref, s.MED, s.Communities = number(200), number(7), []string{"64512:1:2", "64512:2", "rt:64512:7", "bandwidth:64512:5000"}
 		}),
 	}
 	paths := Compute(w).Sessions[0].Paths
@@ -105,7 +105,7 @@ func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 	if *got.LocalPref != 200 || *got.MED != 7 {
 		t.Errorf("local preference %d and MED %d, want those of the older advertisement", *got.LocalPref, *got.MED)
 	}
-	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 rt:64512:7 64512:1:2" {
+	if text := strings.Join(lb.Strings(got.Communities), " "); text != "64512:2 65535:65281 rt:64512:7 bandwidth:64512:5000 64512:1:2" {
 		t.Errorf("communities %s", text)
 	}
 }
@@ -114,7 +114,7 @@ func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 	with := func(change func(*v1beta1.BGPAdvertisementSpec)) []*lb.BGPAdvertisement {
 		return []*lb.BGPAdvertisement{
 			bgpAdvertisement("older", 3, func(s *v1beta1.BGPAdvertisementSpec) {
-				s.LocalPref, s.ASPathPrepend, s.WeightBy = number(200), 2, v1beta1.WeightByEndpoints
+				s.LocalPref, s.ASPathPrepend, s.WeightBy, s.Communities = number(200), 2, v1beta1.WeightByEndpoints, []string{"bandwidth:64512:5000"}
 			}),
 			bgpAdvertisement("younger", 9, change),
 		}
@@ -127,6 +127,8 @@ func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 		{"another value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(50) }, "localPref 50 is not used for prefixes that BGPAdvertisement older announces too: that one is older, and says 200"},
 		{"another number of prepends", func(s *v1beta1.BGPAdvertisementSpec) { s.ASPathPrepend = 3 }, "asPathPrepend 3 is not used"},
 		{"other weights", func(s *v1beta1.BGPAdvertisementSpec) { s.WeightBy = v1beta1.WeightByNodeAnnotation }, "weightBy NodeAnnotation is not used"},
+		{"another link bandwidth", func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"64512:1", "bandwidth:64512:1"} }, "community bandwidth:64512:1 is not used for prefixes that BGPAdvertisement older announces too: that one is older, and says bandwidth:64512:5000"},
+		{"the same link bandwidth", func(s *v1beta1.BGPAdvertisementSpec) { s.Communities = []string{"bandwidth:64512:5000"} }, ""},
 		{"the same value", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref = number(200) }, ""},
 		{"a value that the older leaves open", func(s *v1beta1.BGPAdvertisementSpec) { s.MED = number(5) }, ""},
 		{"another prefix", func(s *v1beta1.BGPAdvertisementSpec) { s.LocalPref, s.AggregationLength = number(50), new(int32(24)) }, ""},
