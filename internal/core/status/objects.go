@@ -171,6 +171,9 @@ func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string)
 	if ready.True && overridden != "" {
 		ready.Reason, ready.Message = Overridden, overridden
 	}
+	if ready.True {
+		ready.Message = joined(ready.Message, saidOfWider(r.wider(resolved)))
+	}
 	if lists := resolved.Lists(r.known); resolved.Accepted != nil && a.Err == nil && resolved.Unresolved == nil {
 		return andKept(ready, &lists, &resolved.Accepted.Advertisement, resolved.Accepted.Peers)
 	}
