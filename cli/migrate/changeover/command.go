@@ -136,8 +136,8 @@ func table(p *Plan) (t *output.Table) {
 func (o *options) hint(p *Plan) {
 	next := p.Next()
 	switch {
-	case len(p.Steps) == 2 && p.metallb.absent:
-		o.Warn("there is no object of MetalLB in namespace %s, and no Service to which it gave an address", o.namespace)
+	case p.nothing():
+		o.Warn("nothing of MetalLB was found: neither an object of it in namespace %s nor a Service to which it gave an address", o.namespace)
 	case p.Finished():
 		o.Warn("all Services have changed over, and MetalLB is gone")
 	case next == nil:

@@ -200,6 +200,9 @@ func (p *Plan) Next() *Step {
 	return nil
 }
 
+// nothing of MetalLB was found: neither an object of its own nor a Service to which it gave an address.
+func (p *Plan) nothing() bool { return !p.metallb.found && len(p.services) == 0 }
+
 // Finished says that there is no step but those that are done.
 func (p *Plan) Finished() bool {
 	return !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.State != Done })

@@ -4,9 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
@@ -38,6 +44,39 @@ func TestPlan_CountsTheLabelThatIsWritten(t *testing.T) {
 		}
 	}
 	l.says("", "plan", env.ExitWrong, "old/ready would not be announced")
+}
+
+// Where there was no MetalLB, or what is read has nothing of it, nothing has changed over, and nothing is to be uninstalled.
+func TestPlan_SaysThatNothingOfMetalLBWasFound(t *testing.T) {
+	const nothing = "nothing of MetalLB was found"
+	l := newLiving(t, "start")
+	l.Items = slices.DeleteFunc(l.Items, func(item runtime.Object) bool {
+		s, is := item.(*corev1.Service)
+		_, definition := item.(*apiextensionsv1.CustomResourceDefinition)
+		return item.GetObjectKind().GroupVersionKind().Group == group || is && fromMetalLB(s) || definition
+	})
+	for range 2 {
+		for _, words := range []string{"plan", "next --yes"} {
+			l.says("", words, 0, nothing)
+		}
+		if out, _, _ := l.run("", "plan"); strings.Contains(out, "stop MetalLB") {
+			t.Errorf("it says %s", out)
+		}
+		l.uninstalled = true
+	}
+	// An install without any pool is one.
+	l = newLiving(t, "start")
+	l.Items = slices.DeleteFunc(l.Items, func(item runtime.Object) bool {
+		s, is := item.(*corev1.Service)
+		return item.GetObjectKind().GroupVersionKind().Group == group || is && fromMetalLB(s)
+	})
+	l.Items = append(l.Items, &apiextensionsv1.CustomResourceDefinition{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"},
+		ObjectMeta: metav1.ObjectMeta{Name: l2Advertisements.Name()},
+	})
+	if out, remarks, _ := l.run("", "plan"); strings.Contains(remarks, nothing) || !strings.Contains(out, "stop MetalLB") {
+		t.Errorf("it says %s%s", out, remarks)
+	}
 }
 
 // An advertisement selects a Service by any of its selectors, so each must leave out what has changed over, and do no more.

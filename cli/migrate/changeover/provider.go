@@ -21,6 +21,8 @@ type provider struct {
 	selects bool
 	// absent: its kinds are not installed.
 	absent bool
+	// found: an object of its own, or the definition of a kind, was read.
+	found bool
 	// pools are the labels of its pools by name.
 	pools map[string]labels.Set
 }
@@ -40,13 +42,14 @@ func readProvider(objects *source.Objects) *provider {
 		absent: gap != nil && gap.Why == source.NotInstalled, pools: map[string]labels.Set{},
 	}
 	for _, o := range source.Of[*unstructured.Unstructured](objects) {
+		p.found = p.found || o.GroupVersionKind().Group == group
 		if o.GroupVersionKind().GroupKind() == addressPools.GroupKind() {
 			p.pools[o.GetName()] = o.GetLabels()
 		}
 	}
 	for _, d := range source.Of[*apiextensionsv1.CustomResourceDefinition](objects) {
 		if d.Name == l2Advertisements.Name() {
-			p.selects = knowsSelectors(d)
+			p.selects, p.found = knowsSelectors(d), true
 		}
 	}
 	return p

@@ -162,7 +162,7 @@ func (p *Plan) uninstall() Step {
 	step := Step{Name: Uninstall, State: Ready, Message: "stop MetalLB's controller and wait until it is gone, then uninstall MetalLB, then start Daymark without " +
 		"--serve-classless=false: https://github.com/daymark-lb/daymark/blob/main/docs/changing-over.md#at-the-end"}
 	switch {
-	case p.metallb.absent:
+	case p.metallb.absent || p.nothing():
 		step.State, step.Message = Done, ""
 	case slices.ContainsFunc(p.Steps, func(s Step) bool { return s.State != Done }):
 		step.State, step.Message = Later, "MetalLB is needed until all have changed over"
