@@ -66,7 +66,11 @@ func (o *options) run(ctx context.Context, names []string) error {
 		return err
 	}
 	found = sorted(append(found, checked...))
-	if err := o.print(found); err != nil {
+	first := names[0]
+	if len(documents) > 0 {
+		first = documents[0].file
+	}
+	if err := o.print(found, first); err != nil {
 		return err
 	}
 	ours := 0
@@ -90,10 +94,11 @@ func counts(found []Finding) string {
 	return output.Count(number[Error], "error") + ", " + output.Count(number[Warning], "warning")
 }
 
-func (o *options) print(found []Finding) error {
+// print findings; first is the file that was looked at first.
+func (o *options) print(found []Finding, first string) error {
 	switch o.format {
 	case "sarif":
-		return writeSARIF(o.Out, found)
+		return writeSARIF(o.Out, found, first)
 	case "json":
 		encoder := json.NewEncoder(o.Out)
 		encoder.SetIndent("", "  ")

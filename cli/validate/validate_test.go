@@ -41,6 +41,7 @@ func TestValidate_Prints(t *testing.T) {
 		{"warnings-strict", "--strict -f testdata/warnings.yaml"},
 		{"directory-json", "-o json testdata"},
 		{"in-a-cluster", "--from ../testdata/healthy.yaml testdata/overlap.yaml"},
+		{"in-a-cluster-sarif", "-o sarif --from ../testdata/healthy.yaml testdata/overlap.yaml"},
 		{"missing-file", "testdata/no-such-file.yaml"},
 		{"no-file", ""},
 	} {
@@ -63,6 +64,49 @@ func TestSARIF_NamesFilesAsURIs(t *testing.T) {
 		if got := uri(file); got != want {
 			t.Errorf("%s is %s", file, got)
 		}
+	}
+}
+
+// GitHub refuses a log in which a result has no place, or a rule no text; it tells results apart by their fingerprints.
+func TestSARIF_HasWhatGitHubRequires(t *testing.T) {
+	for _, args := range []string{"testdata/faults.yaml", "--from ../testdata/healthy.yaml testdata/overlap.yaml", "testdata/right.yaml"} {
+		out, _, _ := run(t, "", append([]string{"-o", "sarif"}, strings.Fields(args)...)...)
+		var log sarifLog
+		if err := json.Unmarshal([]byte(out), &log); err != nil || log.Version != "2.1.0" || len(log.Runs) != 1 {
+			t.Fatalf("%s: %v", args, err)
+		}
+		rules, fingerprints := map[string]bool{}, map[string]bool{}
+		for _, r := range log.Runs[0].Tool.Driver.Rules {
+			rules[r.ID] = true
+			if r.Short.Text == "" || r.Full.Text == "" || r.Help.Text == "" {
+				t.Errorf("%s: rule %+v", args, r)
+			}
+		}
+		for _, r := range log.Runs[0].Results {
+			if len(r.Locations) != 1 || r.Locations[0].Physical.Artifact.URI == "" || r.Locations[0].Physical.Region.StartLine < 1 || r.Message.Text == "" || !rules[r.RuleID] {
+				t.Errorf("%s: result %+v", args, r)
+			}
+			if fingerprints[r.Fingerprints.Primary] || r.Fingerprints.Primary == "" {
+				t.Errorf("%s: fingerprint %q of %s", args, r.Fingerprints.Primary, r.Message.Text)
+			}
+			fingerprints[r.Fingerprints.Primary] = true
+		}
+	}
+}
+
+// A result stays the same one when lines come before it.
+func TestSARIF_FingerprintsDoNotFollowLines(t *testing.T) {
+	const wrong = "apiVersion: daymark.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: x}\nspec: {addresses: [none]}\n"
+	fingerprint := func(text string) string {
+		out, _, _ := run(t, text, "-o", "sarif", "-")
+		var log sarifLog
+		if err := json.Unmarshal([]byte(out), &log); err != nil || len(log.Runs[0].Results) != 1 {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return log.Runs[0].Results[0].Fingerprints.Primary
+	}
+	if before, after := fingerprint(wrong), fingerprint("# a remark\n\n"+wrong); before != after {
+		t.Errorf("%s became %s", before, after)
 	}
 }
 
