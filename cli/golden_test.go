@@ -14,6 +14,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
@@ -48,6 +49,15 @@ func tenant(all *source.Memory) source.Source {
 		}
 	}
 	return &seen
+}
+
+// nodeless is what they see who may not list nodes.
+func nodeless(all *source.Memory) source.Source {
+	all.Items = slices.DeleteFunc(all.Items, func(item runtime.Object) bool {
+		return item.GetObjectKind().GroupVersionKind().Kind == source.Nodes.Kind
+	})
+	all.Gaps = append(all.Gaps, source.Gap{Resource: source.Nodes.Name(), Why: source.Forbidden})
+	return all
 }
 
 // racks gives node n2, which is a rack, a router of its own.
@@ -195,6 +205,8 @@ func do(t *testing.T, cluster, line string) string {
 	switch as {
 	case "tenant":
 		return ask(t, tenant(all), line)
+	case "nodeless":
+		return ask(t, nodeless(all), line)
 	case "racks":
 		return ask(t, racks(all), line)
 	case "drained":
@@ -334,6 +346,7 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "explain address web"},
 		{"broken", "explain address 192.0.2.203"},
 		{"broken as tenant", "explain address 198.51.100.0"},
+		{"broken as tenant", "explain address 192.0.2.200"},
 		{"healthy", "explain node n1"},
 		{"healthy", "explain node n9"},
 		{"broken", "explain node n2"},
@@ -399,6 +412,9 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy", "__complete simulate drain n1 n"},
 		{"healthy", "__complete explain -n shop a"},
 		{"healthy", "services -o nothing"},
+		{"healthy as nodeless", "status"},
+		{"healthy as nodeless", "routes"},
+		{"healthy as nodeless", "explain node n2"},
 		{"healthy", "services too many"},
 		{"healthy", "explain"},
 		{"healthy", "explain web api"},

@@ -48,7 +48,11 @@ func addresses(objects *source.Objects) (found []string) {
 
 func (p *page) address(x *view.AddressExplanation) {
 	p.Printf("Address %s\n", x.Address)
-	p.Printf("  pool: %s\n", output.OrNone(x.Pool))
+	if x.Pool == "" && !x.SeesPools() {
+		p.Printf("  pool: <not seen>\n")
+	} else {
+		p.Printf("  pool: %s\n", output.OrNone(x.Pool))
+	}
 	if x.Node != "" {
 		p.Printf("  node %s itself has it\n", x.Node)
 	}

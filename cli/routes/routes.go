@@ -177,15 +177,17 @@ func table(list *view.RouteList) *output.Table {
 				services(r))
 		}
 		if len(s.Routes) == 0 {
-			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), count(s), "", "", word(s), "")
+			output.AddRow(t, s.Node, s.Peer, output.OrNone(s.Address), count(s, len(list.Unseen) == 0), "", "", word(s), "")
 		}
 	}
 	return t
 }
 
-// count of the routes of a session that are not listed.
-func count(s *view.SessionRoutes) string {
+// count of the routes of a session that are not listed; seen: all that they follow from.
+func count(s *view.SessionRoutes, seen bool) string {
 	switch {
+	case s.Prefixes == 0 && !seen:
+		return "<unknown>"
 	case s.Prefixes == 0:
 		return "<none>"
 	case s.NotSent > 0:

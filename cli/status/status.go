@@ -145,9 +145,9 @@ func (p *page) status(s *view.Status, system string) {
 		p.Printf("Daymark in %s: %s\n", system, p.Style.Good("all is well"))
 	}
 	p.line("controller", controller(&s.Controller))
-	p.line("speakers", speakers(&s.Speakers))
+	p.line("speakers", seen(s.SeesSpeakers(), speakers(&s.Speakers, s.SeesNodes())))
 	p.line("Services", services(&s.Services))
-	p.line("layer 2", layer2(s.Layer2))
+	p.line("layer 2", seen(s.SeesSpeakers(), layer2(s.Layer2)))
 	if len(s.Drains) > 0 {
 		p.line("drains", drains(s.Drains, p.now))
 	}
@@ -155,12 +155,12 @@ func (p *page) status(s *view.Status, system string) {
 	for i := range s.Pools {
 		texts = append(texts, pool(&s.Pools[i])...)
 	}
-	p.line("pools", list(texts))
+	p.line("pools", seen(s.SeesPools(), list(texts)))
 	texts = nil
 	for _, peer := range s.Peers {
 		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes)+onPurpose(&peer)+notAccepted(&peer))
 	}
-	p.line("BGP peers", list(texts))
+	p.line("BGP peers", seen(s.SeesPeers() && s.SeesSpeakers(), list(texts)))
 	p.problems(s.Problems)
 }
 
@@ -208,9 +208,20 @@ func notAccepted(p *view.PeerLine) string {
 	return ", an edit is not accepted: " + p.NotAccepted
 }
 
+// notSeen is what stands in the place of what the user may not list, or the file does not have.
+const notSeen = "<not seen>"
+
+// seen is a text, unless it would count what is not seen.
+func seen(all bool, text string) string {
+	if !all {
+		return notSeen
+	}
+	return text
+}
+
 func controller(c *view.ControllerLine) string {
 	if !c.Known {
-		return "<not seen>"
+		return notSeen
 	}
 	text := fmt.Sprintf("%d of %d ready, %s", c.Ready, c.Wanted, output.OrNone(c.Version))
 	if c.Leader != "" {
@@ -219,8 +230,11 @@ func controller(c *view.ControllerLine) string {
 	return text + ", no leader is seen"
 }
 
-func speakers(s *view.SpeakersLine) string {
+func speakers(s *view.SpeakersLine, ofNodes bool) string {
 	text := fmt.Sprintf("ready on %d of %d nodes", s.Serving(), s.Nodes)
+	if !ofNodes {
+		text = "ready on " + output.Count(s.Serving(), "node")
+	}
 	if s.ReadyButFor > 0 {
 		text += fmt.Sprintf(", on %d of them but for what L2Advertisement %s asks for", s.ReadyButFor, firsts(s.ButFor))
 	}

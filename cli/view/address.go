@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,7 +13,7 @@ import (
 // AddressExplanation is all that is known of an address.
 type AddressExplanation struct {
 	Address string `json:"address"`
-	// Pool that contains it; empty: none.
+	// Pool that contains it, or gave it; empty: none that is seen.
 	Pool string `json:"pool,omitempty"`
 	// Reservation that keeps it; empty: none.
 	Reservation string `json:"reservation,omitempty"`
@@ -38,6 +39,11 @@ type AddressExplanation struct {
 // Wrong reports whether something is not as it should be: with the address, or with a Service that has it.
 func (x *AddressExplanation) Wrong() bool {
 	return len(x.Problems) > 0 || slices.ContainsFunc(x.Services, func(s ServiceLine) bool { return s.State == ServiceUnknown })
+}
+
+// SeesPools reports whether all pools are seen.
+func (x *AddressExplanation) SeesPools() bool {
+	return !slices.ContainsFunc(x.Unseen, func(u Unseen) bool { return u.Resource == resourcePools })
 }
 
 // FreeAddress is whether an address that nobody has can be had.
@@ -82,6 +88,7 @@ func (c *Cluster) ExplainAddress(text, namespace string) (*AddressExplanation, e
 	shown := c.showing(address)
 	for _, s := range shown {
 		x.Services = append(x.Services, c.line(s))
+		x.Pool = cmp.Or(x.Pool, s.Provenance.PoolOf(address)) // which who may not see pools may see
 	}
 	if len(c.Unseen) > 0 {
 		x.NotComputed = c.notComputed()

@@ -51,6 +51,22 @@ type HeldCount struct {
 	Count int32  `json:"count"`
 }
 
+// SeesSpeakers reports whether all speakers are seen: of those that are not, no number is an answer.
+func (s *Status) SeesSpeakers() bool { return s.sees(resourceSpeakers) }
+
+// SeesNodes reports the same of nodes.
+func (s *Status) SeesNodes() bool { return s.sees(resourceNodes) }
+
+// SeesPools reports the same of pools.
+func (s *Status) SeesPools() bool { return s.sees(resourcePools) }
+
+// SeesPeers reports the same of BGP peers.
+func (s *Status) SeesPeers() bool { return s.sees(resourcePeers) }
+
+func (s *Status) sees(resource string) bool {
+	return !slices.ContainsFunc(s.Unseen, func(u Unseen) bool { return u.Resource == resource })
+}
+
 // Status of the cluster.
 func (c *Cluster) Status() Status {
 	s := c.Glance()

@@ -142,6 +142,7 @@ const (
 	resourceSpeakers = "speakers.daymark.io"
 	resourcePeers    = "bgppeers.daymark.io"
 	resourceServices = "services"
+	resourcePools    = "ipaddresspools.daymark.io"
 )
 
 // announceWorld is what announcing depends on, as the Speaker objects report it.

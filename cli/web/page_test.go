@@ -28,6 +28,19 @@ func plain(page string) string {
 	return strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(main, " "))), " ")
 }
 
+// Who may list no nodes and speakers is not told that there are none.
+func TestPages_DoNotCountWhatIsNotSeen(t *testing.T) {
+	all := objects(t, "healthy")
+	all.Items = nil
+	for _, kind := range []source.Kind{source.Nodes, source.Speakers} {
+		all.Gaps = append(all.Gaps, source.Gap{Resource: kind.Name(), Why: source.Forbidden})
+	}
+	body := plain(get(t, newHandler(newKeeper(environment(), all)), "/").Body.String())
+	if !strings.Contains(body, "Speakers ready not seen") {
+		t.Error(body)
+	}
+}
+
 func TestPages_Show(t *testing.T) {
 	for _, test := range []struct {
 		cluster, path string
