@@ -101,6 +101,9 @@ func (f failure) measure(b *testing.B) {
 		}
 		report, observations := s.end(began)
 		b.Logf("outage %d ms, unheld %d ms", report.Outage().Milliseconds(), observations.Unheld(began).Milliseconds())
+		if report.Failed() > 0 && f.cause == nil {
+			logFailures(b, cluster, report, began)
+		}
 		outages, unheld = append(outages, report.Outage()), append(unheld, observations.Unheld(began))
 		failed, broken = failed+report.Failed(), broken+len(report.Broken())
 		if f.undo != nil {
@@ -112,6 +115,19 @@ func (f failure) measure(b *testing.B) {
 	reportTimes(b, "-unheld", unheld)
 	b.ReportMetric(float64(failed-broken), "not-opened")
 	b.ReportMetric(float64(broken), "broken")
+}
+
+// logFailures logs each connection that failed, and what the speakers did meanwhile.
+func logFailures(b *testing.B, cluster *lab.Cluster, report lab.Report, began time.Time) {
+	b.Helper()
+	for _, a := range report.Attempts {
+		if a.Err != nil {
+			b.Logf("%d ms after the beginning, for %s, opened %t: %v", a.Began.Sub(began).Milliseconds(), ms(a.Took), a.Opened, a.Err)
+		}
+	}
+	for _, n := range cluster.Nodes() {
+		b.Logf("log of %s:%s", n.Name, logSince(n.Speaker(), began))
+	}
 }
 
 // logSince returns the lines of a program's log since a moment, each with the time since then: they show where the time of

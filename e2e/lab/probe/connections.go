@@ -44,7 +44,7 @@ type Connections struct {
 func (c Client) OpenConnections(count int, addresses ...netip.Addr) *Connections {
 	c.t.Helper()
 	for _, address := range addresses {
-		check.Must(c.t, "forget old connections", c.forgetUntranslated("http://"+netip.AddrPortFrom(address, 80).String()))
+		check.Must(c.t, "forget old connections", c.forgetUnserved("http://"+netip.AddrPortFrom(address, 80).String()))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	open := &Connections{stop: cancel, open: count, answered: make([]time.Time, count)}

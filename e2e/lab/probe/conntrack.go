@@ -8,23 +8,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// untranslated are connections to an address that no service proxy has translated.
-type untranslated struct{ to net.IP }
+// synSent is the state of connection tracking in which a connection has begun, and nobody has answered.
+const synSent = 1
+
+// unserved are connections to an address that no service proxy has translated, and those that it has to a pod which never answered.
+type unserved struct{ to net.IP }
 
 // MatchConntrackFlow tells whether a connection is one.
-func (u untranslated) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
-	return flow.Forward.DstIP.Equal(u.to) && flow.Reverse.SrcIP.Equal(u.to)
+func (u unserved) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+	tcp, is := flow.ProtoInfo.(*netlink.ProtoInfoTCP)
+	return flow.Forward.DstIP.Equal(u.to) && (flow.Reverse.SrcIP.Equal(u.to) || is && tcp.State == synSent)
 }
 
-// forgetUntranslated has the nodes forget connections to the address of a page that were tried before the service proxy
-// there knew it. The kernel keeps to its first decision: for two minutes it would route a new connection from the same port
-// back to where it came from.
-func (c Client) forgetUntranslated(page string) error {
+// forgetUnserved has the nodes forget connections to the address of a page that were tried before the service proxy
+// there knew it, or knew that a pod had gone. The kernel keeps to its first decision: for two minutes it would route a new
+// connection from the same port back to where it came from, or to the pod that is not there.
+func (c Client) forgetUnserved(page string) error {
 	parsed, err := url.Parse(page)
 	if err != nil {
 		return err
 	}
-	filter, family := untranslated{net.ParseIP(parsed.Hostname())}, netlink.InetFamily(unix.AF_INET)
+	filter, family := unserved{net.ParseIP(parsed.Hostname())}, netlink.InetFamily(unix.AF_INET)
 	if filter.to.To4() == nil {
 		family = unix.AF_INET6
 	}

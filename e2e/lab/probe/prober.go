@@ -52,7 +52,7 @@ func (p *Prober) Forget() { p.forget.Store(true) }
 func (c Client) Probe(urls ...string) *Prober {
 	c.t.Helper()
 	for _, url := range urls {
-		check.Must(c.t, "forget old connections", c.forgetUntranslated(url))
+		check.Must(c.t, "forget old connections", c.forgetUnserved(url))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Prober{client: c, urls: urls, stop: cancel, done: make(chan struct{})}
