@@ -97,7 +97,7 @@ func assigned(a *ipam.Assignment, now time.Time) metav1.Condition {
 func wrong(c metav1.Condition) bool {
 	switch c.Type {
 	case v1beta1.ConditionReady, v1beta1.ConditionAddressAssigned:
-		return c.Status == metav1.ConditionFalse || c.Reason == status.Overridden.Name
+		return c.Status == metav1.ConditionFalse || c.Reason == status.Overridden.Name || c.Reason == status.WiderThanPools.Name
 	case v1beta1.ConditionOverlap:
 		return c.Status == metav1.ConditionTrue
 	}
@@ -110,6 +110,7 @@ var severities = map[string]Severity{
 	status.Invalid.Name: Error, status.HeldBack.Name: Error, status.Overlap.Name: Error, status.Conflict.Name: Error,
 	status.SpecialRange.Name: Error, status.BadPassword.Name: Error, ipam.ReasonRequestInvalid.Name: Error,
 	status.NotFound.Name: Warning, status.NoPool.Name: Warning, status.Overridden.Name: Warning,
+	status.WiderThanPools.Name: Warning, status.NodeAddress.Name: Warning,
 	ipam.ReasonNotInPool.Name: Warning, ipam.ReasonReserved.Name: Warning,
 }
 

@@ -31,7 +31,7 @@ var complaints = []string{
 
 // warnings are reasons of conditions that are True.
 var warnings = []string{
-	announce.ReasonAddressConflict.Name, v1beta1.ReasonPoolMissing, status.Incomplete.Name, status.NotAllSeen.Name, status.Overridden.Name,
+	announce.ReasonAddressConflict.Name, v1beta1.ReasonPoolMissing, status.Incomplete.Name, status.NotAllSeen.Name, status.Overridden.Name, status.WiderThanPools.Name,
 }
 
 // conditionLines of an object of a kind, without those that programs alone read.

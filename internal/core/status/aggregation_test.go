@@ -41,11 +41,11 @@ func TestReferences_PrefixesThatAreWiderThanThePools(t *testing.T) {
 		{"six", 24, 64, "2001:db8::/64", "IPv6"},
 	} {
 		a := &lb.BGPAdvertisement{Advertisement: lb.Advertisement{Pools: []string{test.pool}}, AggregationLength: test.ipv4, AggregationLengthV6: test.ipv6}
-		want := test.wider
+		want, why := test.wider, Valid
 		if want != "" {
-			want = begins + want
+			want, why = begins+want, WiderThanPools
 		}
-		if got := references.BGPAdvertisement(a, ""); !got.True || got.Reason.Name != Valid.Name || got.Message != want {
+		if got := references.BGPAdvertisement(a, ""); !got.True || got.Reason.Name != why.Name || got.Message != want {
 			t.Errorf("%s: %t %s: %s", test.about, got.True, got.Reason.Name, got.Message)
 		}
 		if want != "" {

@@ -168,11 +168,11 @@ func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string)
 	resolved := a.Resolve(r.aliases)
 	texts := append(r.missingPools(a.Pools), r.missingPeers(a.Peers)...)
 	ready := firstProblem(r.communitiesOf(resolved), understood(a, a.Err, "the rest of it counts"), found(texts), r.anyNode(r.selectedBy(lb.InForce(resolved, nil).NodeSelectors)))
-	if ready.True && overridden != "" {
-		ready.Reason, ready.Message = Overridden, overridden
+	if wider := saidOfWider(r.wider(resolved)); ready.True && wider != "" {
+		ready.Reason, ready.Message = WiderThanPools, wider
 	}
-	if ready.True {
-		ready.Message = joined(ready.Message, saidOfWider(r.wider(resolved)))
+	if ready.True && overridden != "" {
+		ready.Reason, ready.Message = Overridden, joined(overridden, ready.Message)
 	}
 	if lists := resolved.Lists(r.known); resolved.Accepted != nil && a.Err == nil && resolved.Unresolved == nil {
 		return andKept(ready, &lists, &resolved.Accepted.Advertisement, resolved.Accepted.Peers)

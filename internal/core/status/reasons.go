@@ -90,6 +90,13 @@ var Overridden = reason.Reason{
 	Remedy: "Set the same value in both, or let them select different Services, pools, nodes or peers.",
 }
 
+// WiderThanPools is a reason of the condition Ready of a BGPAdvertisement.
+var WiderThanPools = reason.Reason{
+	Name: "WiderThanPools", Meaning: "The advertisement is in use, and by its aggregationLength or aggregationLengthV6 announces prefixes of which its pools have " +
+		"a part only. Routers send the traffic of the rest to the nodes, too. Ready is True.",
+	Remedy: "Correct the length, unless all of the prefix belongs to the cluster.",
+}
+
 // NoNode is a reason of the condition Ready of kinds with nodeSelectors.
 var NoNode = reason.Reason{
 	Name: "NoNode", Meaning: "nodeSelectors match no node on which a speaker can run, though the cluster has such nodes. Or no node that they match has the " +
@@ -333,7 +340,7 @@ func Conditions() []reason.Condition {
 		stalled("IPReservation"),
 		ready("L2Advertisement", "The advertisement is valid, and the pools and interfaces that it names exist.", Valid, Invalid, NotFound, NoNode, NoInterface),
 		stalled("L2Advertisement"),
-		ready("BGPAdvertisement", "The advertisement is valid, and what it names exists.", Valid, Invalid, HeldBack, NotFound, NoNode, Overridden),
+		ready("BGPAdvertisement", "The advertisement is valid, and what it names exists.", Valid, Invalid, HeldBack, NotFound, NoNode, Overridden, WiderThanPools),
 		stalled("BGPAdvertisement"),
 		ready("BFDProfile", "The profile is valid.", Valid),
 		ready("Community", "All names are valid and stand for one community each.", Valid, Invalid),
