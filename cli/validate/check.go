@@ -28,8 +28,8 @@ var group = v1beta1.GroupVersion.Group
 
 // Others is what is in a cluster beside the files; the zero value when there is none.
 type Others struct {
-	// Live: there is a cluster.
-	Live    bool
+	// Live: there is a cluster. Partly: not all of it is seen, so what is not seen is not said to be missing.
+	Live, Partly bool
 	Objects []runtime.Object
 	// System is the namespace that Daymark runs in.
 	System string
@@ -194,7 +194,7 @@ func whole(places map[subject]*Document, objects []runtime.Object, others *Other
 	for of, conditions := range judged(judge(set)) {
 		for i := range conditions {
 			c := &conditions[i]
-			severity, d := severityOf(c, others.Live), places[of]
+			severity, d := severityOf(c, others), places[of]
 			switch {
 			case severity == "":
 			case d != nil:

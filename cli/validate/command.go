@@ -135,6 +135,6 @@ func (o *options) others(ctx context.Context) (*Others, error) {
 		return nil, err
 	}
 	o.WarnOfGaps(objects.Gaps)
-	others.Objects, others.Now = objects.Items, objects.Time
+	others.Objects, others.Now, others.Partly = objects.Items, objects.Time, len(objects.Gaps) > 0
 	return others, nil
 }

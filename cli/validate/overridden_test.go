@@ -12,8 +12,8 @@ import (
 // What is overridden is in use, so that the object is Ready, and yet a fault of what somebody wrote.
 func TestWrong_OverriddenIsOneThoughReadyIsTrue(t *testing.T) {
 	c := metav1.Condition{Type: v1beta1.ConditionReady, Status: metav1.ConditionTrue, Reason: status.Overridden.Name}
-	if !wrong(c) || severityOf(&c, false) != Warning {
-		t.Errorf("wrong: %t, severity %q", wrong(c), severityOf(&c, false))
+	if !wrong(c) || severityOf(&c, &Others{}) != Warning {
+		t.Errorf("wrong: %t, severity %q", wrong(c), severityOf(&c, &Others{}))
 	}
 	if c.Reason = status.Valid.Name; wrong(c) {
 		t.Error("what is valid is wrong")

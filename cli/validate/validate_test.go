@@ -67,6 +67,33 @@ func TestSARIF_NamesFilesAsURIs(t *testing.T) {
 	}
 }
 
+// What a user may not list is not said to be missing; what is wrong by itself is said.
+func TestValidate_SaysNothingOfWhatIsNotSeen(t *testing.T) {
+	say := func(partly bool) (missing, errors int) {
+		documents, _, _, err := ReadFiles([]string{"testdata/warnings.yaml", "testdata/faults.yaml"}, true, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := Check(t.Context(), documents, &Others{Live: true, Partly: partly, System: "daymark-system"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range found {
+			if strings.Contains(found[i].Message, "does not exist") {
+				missing++
+			} else if found[i].Severity == Error {
+				errors++
+			}
+		}
+		return missing, errors
+	}
+	missing, errors := say(false)
+	some, same := say(true)
+	if missing == 0 || some != 0 || same != errors {
+		t.Errorf("%d are said to be missing, %d where not all is seen; %d and %d errors", missing, some, errors, same)
+	}
+}
+
 // GitHub refuses a log in which a result has no place, or a rule no text; it tells results apart by their fingerprints.
 func TestSARIF_HasWhatGitHubRequires(t *testing.T) {
 	for _, args := range []string{"testdata/faults.yaml", "--from ../testdata/healthy.yaml testdata/overlap.yaml", "testdata/right.yaml"} {

@@ -114,12 +114,19 @@ var severities = map[string]Severity{
 	ipam.ReasonNotInPool.Name: Warning, ipam.ReasonReserved.Name: Warning,
 }
 
-// severityOf a condition; empty for one of which nothing can be said without the cluster.
-func severityOf(c *metav1.Condition, live bool) Severity {
-	if s := severities[c.Reason]; s != "" || !live {
-		return s
+// missing are the reasons that say that something is not there.
+var missing = []string{status.NotFound.Name, status.NoPool.Name, ipam.ReasonNotInPool.Name}
+
+// severityOf a condition; empty for one of which nothing can be said without the cluster, or without all of it.
+func severityOf(c *metav1.Condition, others *Others) Severity {
+	s := severities[c.Reason]
+	switch {
+	case others.Partly && slices.Contains(missing, c.Reason):
+		return ""
+	case s == "" && others.Live && !others.Partly:
+		return Warning
 	}
-	return Warning
+	return s
 }
 
 var fieldAtBegin = regexp.MustCompile(`^spec(\.[A-Za-z0-9]+|\[[0-9]+\])+`)
