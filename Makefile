@@ -88,12 +88,13 @@ soak-lab: deps-soak build ## Break the lab in all ways, in an order by chance, f
 	$(GO) run ./e2e/soak -hours=$(HOURS) -seed=$(SEED) -only='$(ONLY)' -report='$(REPORT)'
 
 # What make scale measures: each number of Services on the first number of nodes, and each other number of nodes with the first number of
-# Services. MEASURE="storm crash" measures some parts.
+# Services. MEASURE="storm crash" measures some parts. STARTS=1000 measures how so many speakers start at once instead, and prints it.
 SERVICES ?= 1000 3000 10000
 NODES    ?= 3
+STARTS   ?= 0
 .PHONY: scale
 scale: deps-soak build ## Measure clusters of SERVICES="1000 3000 10000" and NODES=3, and draw them in docs/large-clusters.md
-	$(GO) run ./e2e/scale -services='$(SERVICES)' -nodes='$(NODES)' -measure='$(MEASURE)'
+	$(GO) run ./e2e/scale -services='$(SERVICES)' -nodes='$(NODES)' -measure='$(MEASURE)' -starts=$(STARTS)
 
 .PHONY: lint
 lint: ## Check style, comments, and whether generated files are up to date

@@ -25,6 +25,7 @@ type settings struct {
 	speakers int
 	measure  map[string]bool // parts, all when empty
 	drawOnly bool
+	starts   int    // how many speakers start at once; 0: the clusters are measured
 	results  string // the file of all results; pictures are beside it
 	page     string
 }
@@ -51,6 +52,9 @@ func run(ctx context.Context, arguments []string) (int, error) {
 		return 0, publish(s)
 	}
 	if lab.Inside() {
+		if s.starts > 0 {
+			return measureStarts(s)
+		}
 		return measureInside(s)
 	}
 	for _, name := range []string{"controller", "speaker"} {
@@ -70,6 +74,7 @@ func parse(arguments []string) (s settings, status int, err error) {
 	nodes := flags.String("nodes", "3", "how many nodes, separated by spaces: every number of Services is tried with the first, and every other number of nodes with the first number of Services")
 	only := flags.String("measure", "", "parts to measure, separated by spaces, all when empty: "+strings.Join(partNames(), " "))
 	flags.IntVar(&s.speakers, "speakers", 3, "how many nodes have a real speaker, 7 at most")
+	flags.IntVar(&s.starts, "starts", 0, "measure nothing but as many nodes' speakers that start at once, among the first number of Services, and print it; 0: the clusters")
 	flags.StringVar(&s.results, "results", "docs/pictures/large-clusters.json", "file that results are added to; pictures are written beside it")
 	flags.StringVar(&s.page, "page", "docs/large-clusters.md", "page that the results are written into")
 	flags.BoolVar(&s.drawOnly, "draw", false, "measure nothing: draw the pictures and write the page from the results that there are")

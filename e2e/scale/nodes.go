@@ -92,9 +92,12 @@ func (c *cluster) makeNodes() {
 	}
 }
 
+// maxImages is how many images a kubelet reports, by default. They are most of a Node object, which all watch.
+const maxImages = 50
+
 // simulatedNode is a Node as a kubelet keeps it.
 func simulatedNode(name string, address netip.Addr) *corev1.Node {
-	return &corev1.Node{
+	node := &corev1.Node{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, UID: types.UID("uid-" + name), CreationTimestamp: metav1.Now(), Labels: map[string]string{"kubernetes.io/hostname": name, simulatedLabel: ""},
@@ -106,6 +109,13 @@ func simulatedNode(name string, address netip.Addr) *corev1.Node {
 			}},
 		},
 	}
+	for i := range maxImages {
+		image := fmt.Sprintf("registry.example.com/team-%02d/image", i)
+		node.Status.Images = append(node.Status.Images, corev1.ContainerImage{
+			Names: []string{fmt.Sprintf("%s@sha256:%064x", image, i), image + ":v1.2.3"}, SizeBytes: 1e8,
+		})
+	}
+	return node
 }
 
 // rack is a process that plays speakers.
