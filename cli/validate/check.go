@@ -30,7 +30,7 @@ var group = v1beta1.GroupVersion.Group
 type Others struct {
 	// Live: there is a cluster. Partly: not all of it is seen, so what is not seen is not said to be missing.
 	Live, Partly bool
-	Objects []runtime.Object
+	Objects      []runtime.Object
 	// System is the namespace that Daymark runs in.
 	System string
 	Now    time.Time
