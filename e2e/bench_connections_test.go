@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ const benchConnections = 1000
 // node that holds them is drained, and when all speakers are rolled ten times in a row. With connectionDraining and without. Each asks every
 // quarter of a second. What 99 of 100 answers and 99 of 100 packets with requests took at most, and the slowest packet, is told before ("quiet"),
 // and from the beginning of the move until all have been answered ("moving"); by layer 2 also while a node is drained that holds nothing
-// ("control"). Answers wait for processors, which the lab's programs share with those that move addresses; packets do not.
+// ("control"), and before the speakers are rolled while another program takes as much processor time as they do when they start. Answers wait for processors, which the lab's programs share with those that move addresses; packets do not.
 func BenchmarkOpenConnections(b *testing.B) {
 	for name, draining := range map[string]string{"with": "10m", "without": "0s"} {
 		b.Run("drain-"+name, func(b *testing.B) {
@@ -27,7 +29,7 @@ func BenchmarkOpenConnections(b *testing.B) {
 			})
 		})
 		b.Run("ten-rolls-"+name, func(b *testing.B) {
-			benchMove(b, draining, nil, func(m *move) {
+			benchMove(b, draining, func(m *move) { m.busy() }, func(m *move) {
 				for range 10 {
 					m.RollSpeakers()
 					m.awaitAnswers()
@@ -67,6 +69,18 @@ func benchMove(b *testing.B, draining string, control, do func(m *move)) {
 		}
 		p.measure("moving", func() { do(m) })
 		p.end()
+	}
+}
+
+// busy has a program take as much processor time as a speaker that starts, thirty times, and nothing else happens.
+func (m *move) busy() {
+	m.t.Helper()
+	for range 30 {
+		err := exec.Command("timeout", "0.15", "sh", "-c", "while :; do :; done").Run()
+		if status := (*exec.ExitError)(nil); err != nil && !errors.As(err, &status) {
+			m.t.Fatalf("a busy program: %v", err)
+		}
+		m.awaitAnswers()
 	}
 }
 

@@ -17,6 +17,10 @@ type budget struct {
 	overrun  bool
 }
 
+// starting is the budget of a process that has used so much and begins: that of one that has just used too much. A start takes more than
+// burst, for which nobody waits: in real time it would have all programs of the node wait, in a roll-out on one node after the other.
+func starting(used time.Duration) budget { return budget{used: used, debt: burst, overrun: true} }
+
 // update takes the time and the processor time used until then, both since any moment. It reports whether the speaker may run in
 // real time now, and if it may not, after what time it may if it uses nothing more.
 func (b *budget) update(at, used time.Duration) (may bool, after time.Duration) {

@@ -37,6 +37,20 @@ func TestBudget_WhoUsesLittleRunsInRealTime(t *testing.T) {
 	}
 }
 
+func TestBudget_AStartIsNotInRealTime(t *testing.T) {
+	const ms = time.Millisecond
+	b := starting(40 * ms)
+	if may, after := b.update(0, 40*ms); may || after != 401*ms {
+		t.Errorf("it may run in real time: %t, or after %v", may, after)
+	}
+	if may, after := b.update(401*ms, 190*ms); may || after <= 0 {
+		t.Errorf("having used more for its start, it may run in real time: %t, or after %v", may, after)
+	}
+	if may, _ := b.update(2*time.Second, 200*ms); !may {
+		t.Error("at rest after its start it may not run in real time")
+	}
+}
+
 func TestBudget_TellsWhenToLookAgain(t *testing.T) {
 	const ms = time.Millisecond
 	var b budget

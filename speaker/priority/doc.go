@@ -1,7 +1,7 @@
 // Package priority has the kernel run the speaker's threads before those of ordinary programs, so that on a node whose processors
 // are all busy heartbeats, BFD and answers to ARP are in time. Its one job is to choose the scheduling policy of all threads: real
 // time (SCHED_RR, the lowest priority of that) while the speaker takes little processor time, and the ordinary one as soon as it
-// takes more, so that what it reads and computes delays nobody. It refuses to know what the threads do: Go's runtime decides
+// takes more, so that what it reads and computes delays nobody. That is so while it starts, too. It refuses to know what the threads do: Go's runtime decides
 // which of them runs what.
 //
 // Nice values do not do it: they order the threads within a cgroup, and a Pod has its own. Between cgroups the processor request

@@ -20,7 +20,7 @@ import (
 func TestPriority_IsRealTimeUnlessMuchIsUsed(t *testing.T) {
 	needRealTime(t)
 	ended, stop := start(t, slog.Default())
-	awaitPolicy(t, "from the start", realTime)
+	awaitPolicy(t, "after the start", realTime)
 
 	var held []chan struct{}
 	for range 8 { // More threads than there are.
