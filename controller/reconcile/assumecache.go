@@ -3,9 +3,12 @@ package reconcile
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // assumeCache holds the Services that the loop has written and the informer's cache does not show yet, as kube-scheduler's
@@ -18,6 +21,8 @@ type assumed struct {
 	// decidedOn are the versions that our writes were decided on.
 	decidedOn []string
 	service   *cachedService
+	// untold are the addresses that the last write took, if nobody knows whether it was made: no Event has told of them.
+	untold []ipam.Release
 }
 
 // newest returns the newest version that is known of each of the Services that the informer shows, which are in order of key. It forgets
@@ -60,5 +65,22 @@ func (a assumeCache) assume(decidedOn string, result *cachedService) {
 		a[result.UID] = known
 	}
 	known.decidedOn = append(known.decidedOn, decidedOn)
-	known.service = result
+	known.service, known.untold = result, nil
+}
+
+// stillUntold are the addresses that a write of a Service takes, with those that one before took whose answer got lost, unless the Service
+// is to have them again.
+func (a assumeCache) stillUntold(s *cachedService, desired *status.Service, released []ipam.Release) []ipam.Release {
+	known := a[s.UID]
+	if known == nil || !s.Uncertain {
+		return released
+	}
+	told := slices.Clone(released)
+	for _, release := range known.untold {
+		again := slices.ContainsFunc(desired.Ingress, func(i corev1.LoadBalancerIngress) bool { return i.IP == release.Addr.String() })
+		if !again && !slices.ContainsFunc(told, func(r ipam.Release) bool { return r.Addr == release.Addr }) {
+			told = append(told, release)
+		}
+	}
+	return told
 }

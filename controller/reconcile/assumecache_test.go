@@ -3,12 +3,14 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/daymark-lb/daymark/internal/core/ipam"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
@@ -110,6 +112,32 @@ func TestAssumeCache_WriteUnderWayCountsAsMade(t *testing.T) {
 			}
 			if len(a.newest([]*cachedService{at(test.cached)}, nil)[0].Ingress) != 0 {
 				t.Error("the write counts after it has ended")
+			}
+		})
+	}
+}
+
+// The write that is made again tells what the first one took: the Service counts as if that had been made.
+func TestAssumeCache_WhatALostAnswerTookIsToldLater(t *testing.T) {
+	taken := ipam.Release{Addr: netip.MustParseAddr("192.0.2.8"), Cause: ipam.Surplus}
+	for _, test := range []struct {
+		name string
+		err  error
+		then string // the address that the next write gives
+		told int
+	}{
+		{"a write whose answer got lost", context.DeadlineExceeded, "192.0.2.1", 1},
+		{"the Service has the address again", context.DeadlineExceeded, "192.0.2.8", 0},
+		{"a write that was made", nil, "192.0.2.1", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLoop(Config{})
+			before := at("1")
+			l.record(result{&serviceWrite{service: before, version: "2", released: []ipam.Release{taken}}, test.err})
+			now := l.assumed.newest([]*cachedService{before}, nil)[0]
+			w := l.serviceWrite(now, status.Service{Ingress: []corev1.LoadBalancerIngress{{IP: test.then}}}, nil)
+			if got := len(w.service.released); got != test.told {
+				t.Errorf("%d addresses are told of, want %d", got, test.told)
 			}
 		})
 	}

@@ -96,6 +96,7 @@ func (l *Loop) serviceWrite(c *cachedService, desired status.Service, released [
 	if desired.Equal(&c.Written) {
 		return nil
 	}
+	released = l.assumed.stillUntold(c, &desired, released)
 	s := &serviceWrite{service: c, desired: desired, released: released, onlyAnnounced: desired.SameButAnnounced(&c.Written)}
 	key := s.service.Key
 	return &write{
@@ -157,6 +158,7 @@ func (l *Loop) record(r result) {
 	case !refused(r.err):
 		l.contests.perhaps(r.serviceWrite)
 		l.assumed.assume(r.service.version, r.perhapsMade())
+		l.assumed[r.service.UID].untold = r.released
 	}
 }
 

@@ -149,6 +149,22 @@ func TestSimulation(t *testing.T) {
 		runs, sum.simulated.Round(time.Second), time.Since(began).Round(time.Second), sum.starts, sum.edits, sum.writes, sum.tried, sum.losses)
 }
 
+// Seeds that have found a fault.
+func TestSimulation_WhatItHasFound(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		seed uint64
+	}{
+		{"no Event told of an address that a write took whose answer got lost", 804671491462269},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if o := simulate(t, test.seed, false); o.violation != "" {
+				t.Errorf("%s\n%s", o.violation, strings.Join(o.trace, "\n"))
+			}
+		})
+	}
+}
+
 func (o *outcome) add(other outcome) {
 	o.simulated += other.simulated
 	o.writes += other.writes
