@@ -26,6 +26,7 @@ type settings struct {
 	measure  map[string]bool // parts, all when empty
 	drawOnly bool
 	starts   int    // how many speakers start at once; 0: the clusters are measured
+	few      bool   // the API server fills the caches of few of them at a time
 	results  string // the file of all results; pictures are beside it
 	page     string
 }
@@ -75,6 +76,7 @@ func parse(arguments []string) (s settings, status int, err error) {
 	only := flags.String("measure", "", "parts to measure, separated by spaces, all when empty: "+strings.Join(partNames(), " "))
 	flags.IntVar(&s.speakers, "speakers", 3, "how many nodes have a real speaker, 7 at most")
 	flags.IntVar(&s.starts, "starts", 0, "measure nothing but as many nodes' speakers that start at once, among the first number of Services, and print it; 0: the clusters")
+	flags.BoolVar(&s.few, "few", false, "with -starts: have the API server fill the caches of few speakers at a time")
 	flags.StringVar(&s.results, "results", "docs/pictures/large-clusters.json", "file that results are added to; pictures are written beside it")
 	flags.StringVar(&s.page, "page", "docs/large-clusters.md", "page that the results are written into")
 	flags.BoolVar(&s.drawOnly, "draw", false, "measure nothing: draw the pictures and write the page from the results that there are")

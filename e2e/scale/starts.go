@@ -27,6 +27,34 @@ import (
 // startsWithin is how long all speakers may take to start.
 const startsWithin = 10 * time.Minute
 
+// fewAtOnce lets the API server fill the caches of few speakers at a time; the others wait in a queue. It is that of docs/large-clusters.md.
+const fewAtOnce = `apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: PriorityLevelConfiguration
+metadata: {name: daymark-speakers}
+spec:
+  type: Limited
+  limited:
+    nominalConcurrencyShares: 5
+    borrowingLimitPercent: 0
+    limitResponse:
+      type: Queue
+      queuing: {queues: 16, handSize: 4, queueLengthLimit: 1000}
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: {name: daymark-speakers}
+spec:
+  priorityLevelConfiguration: {name: daymark-speakers}
+  matchingPrecedence: 8000
+  distinguisherMethod: {type: ByUser}
+  rules:
+  - subjects:
+    - kind: ServiceAccount
+      serviceAccount: {namespace: daymark-system, name: daymark-speaker}
+    resourceRules:
+    - {verbs: [list, watch], apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true}
+`
+
 // measureStarts has as many speakers as there are nodes start at once, and measures how long the API server takes to answer somebody else
 // meanwhile. The speakers are no more than their requests: see starting. No program of Daymark runs.
 func measureStarts(s settings) (int, error) {
@@ -39,6 +67,9 @@ func measureStarts(s settings) (int, error) {
 		c.bringUp()
 		c.storeAddressed()
 		c.storeSpeakers()
+		if s.few {
+			c.Apply(fewAtOnce)
+		}
 		c.startAtOnce()
 	})
 	a.End()
