@@ -2,6 +2,7 @@ package announce
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -341,14 +342,21 @@ func (r *rules) bfdProfile(peer *lb.Peer) *lb.BFDProfile {
 func (r *rules) annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	unknown := ""
-	parts := strings.SplitN(n.Annotations[peer.NodeAnnotation], ",", lb.MaxAnnotatedRouters+1)
-	for i, text := range parts {
+	value := n.Annotations[peer.NodeAnnotation]
+	named := lb.AnnotatedRouters(value)
+	if len(named) == 0 {
+		named = []string{""} // One session says so.
+	}
+	for i, text := range named {
 		session, tooMany := base, i == lb.MaxAnnotatedRouters
 		addr, err := lb.ParsePeerAddr(text)
-		if tooMany {
+		switch {
+		case tooMany:
 			addr, err = netip.Addr{}, fmt.Errorf("it names more than %d routers, and the first %[1]d count", lb.MaxAnnotatedRouters)
+		case text == "":
+			err = errors.New("it names no router: give it their addresses, with commas between them")
 		}
-		if session.RoutersUnknown = err != nil && !tooMany && strings.TrimSpace(n.Annotations[peer.NodeAnnotation]) != ""; session.RoutersUnknown {
+		if session.RoutersUnknown = err != nil && !tooMany && strings.TrimSpace(value) != ""; session.RoutersUnknown {
 			unknown = fmt.Sprintf("annotation %s of node %s: %v", peer.NodeAnnotation, n.Name, err)
 		}
 		if err != nil && session.Problem == "" {

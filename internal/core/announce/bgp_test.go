@@ -268,7 +268,7 @@ func TestSessions_DuplicateRouterIsLeftToTheOlderPeer(t *testing.T) {
 func TestSessions_FromAnnotationOfTheNode(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"
-	w.node("n1").Annotations = map[string]string{"example.com/routers": "192.0.2.1, 192.0.2.2, 192.0.2.1"}
+	w.node("n1").Annotations = map[string]string{"example.com/routers": ",192.0.2.1, , 192.0.2.2, 192.0.2.1,\n"}
 	w.node("n2").Annotations = map[string]string{"example.com/routers": "the router, another"}
 	var names []string
 	for _, session := range Compute(w).Sessions {
@@ -280,8 +280,13 @@ func TestSessions_FromAnnotationOfTheNode(t *testing.T) {
 	if got := Compute(w.on("n2")).Sessions; len(got) != 1 || !got[0].RoutersUnknown || !strings.Contains(got[0].Problem, `"the router" is not an address`) {
 		t.Errorf("sessions %+v", got)
 	}
-	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || got[0].RoutersUnknown || got[0].Problem == "" {
+	const none = "annotation example.com/routers of node n3: it names no router: give it their addresses, with commas between them"
+	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || got[0].RoutersUnknown || got[0].Problem != none {
 		t.Errorf("without the annotation: sessions %+v", got)
+	}
+	w.node("n3").Annotations = map[string]string{"example.com/routers": " , ,"}
+	if got := Compute(w.on("n3")).Sessions; len(got) != 1 || !got[0].RoutersUnknown || got[0].Problem != none {
+		t.Errorf("nothing but commas: sessions %+v", got)
 	}
 }
 

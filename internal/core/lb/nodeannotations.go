@@ -14,6 +14,20 @@ type NodeAnnotations map[string]bool
 // MaxAnnotatedRouters is how many routers an annotation of a Node may name. Each is a session, and costs the passes of the node's speaker.
 const MaxAnnotatedRouters = 64
 
+// AnnotatedRouters are the elements of an annotation of a Node that names routers, of too many the first that may be named and one more. An
+// empty one, as there is behind a comma at the end, names none.
+func AnnotatedRouters(text string) (named []string) {
+	for element := range strings.SplitSeq(text, ",") {
+		if element = strings.TrimSpace(element); element != "" {
+			named = append(named, element)
+		}
+		if len(named) > MaxAnnotatedRouters {
+			break
+		}
+	}
+	return named
+}
+
 // With returns the keys and those that some peers name, and what the controller accepted last of them. They are the same map if there is
 // none more.
 func (a NodeAnnotations) With(peers []*Peer) NodeAnnotations {

@@ -15,7 +15,7 @@ func TestPeerAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	nodes := []*Node{
-		{Name: "n1", Labels: map[string]string{"rack": "a"}, Annotations: map[string]string{"tors": "192.0.2.3, 192.0.2.2,no address,fe80::1%eth0"}},
+		{Name: "n1", Labels: map[string]string{"rack": "a"}, Annotations: map[string]string{"tors": "192.0.2.3,, 192.0.2.2,no address,fe80::1%eth0,"}},
 		{Name: "n2", Labels: map[string]string{"rack": "a"}, Annotations: map[string]string{"tors": "192.0.2.2"}},
 		{Name: "n3", Annotations: map[string]string{"tors": "192.0.2.9"}},
 	}
