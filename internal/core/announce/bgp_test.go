@@ -110,6 +110,20 @@ func TestAttributes_OfSeveralAdvertisementsAreMerged(t *testing.T) {
 	}
 }
 
+// Routers take the least of several.
+func TestAttributes_TheFirstLinkBandwidthOfAnAdvertisementCounts(t *testing.T) {
+	w := cluster()
+	w.add("web", "198.19.0.1", everyNode...)
+	w.BGPAdvertisements = []*lb.BGPAdvertisement{
+		bgpAdvertisement("only", 3, func(s *v1beta1.BGPAdvertisementSpec) {
+			s.Communities = []string{"bandwidth:64512:5000", "64512:2", "bandwidth:64512:1000", "bandwidth:64512:9000"}
+		}),
+	}
+	if text := strings.Join(lb.Strings(Compute(w).Sessions[0].Paths[0].Attributes.Communities), " "); text != "64512:2 bandwidth:64512:5000" {
+		t.Errorf("communities %s", text)
+	}
+}
+
 func TestOverriddenAttributes_OlderAdvertisementWins(t *testing.T) {
 	with := func(change func(*v1beta1.BGPAdvertisementSpec)) []*lb.BGPAdvertisement {
 		return []*lb.BGPAdvertisement{

@@ -66,20 +66,11 @@ func overriddenBy(older, younger *bgpRule) string {
 	case older.WeightBy != "" && younger.WeightBy != "" && older.WeightBy != younger.WeightBy:
 		return overriddenText("weightBy", younger.WeightBy, older.Name, older.WeightBy)
 	}
-	mine, is := younger.linkBandwidth()
-	if value, other := older.linkBandwidth(); is && other && value != mine {
+	mine, is := younger.LinkBandwidth()
+	if value, other := older.LinkBandwidth(); is && other && value != mine {
 		return overriddenText("community", mine, older.Name, value)
 	}
 	return ""
-}
-
-// linkBandwidth among the communities of an advertisement.
-func (b *bgpRule) linkBandwidth() (community lb.Community, is bool) {
-	at := slices.IndexFunc(b.Communities, lb.Community.IsLinkBandwidth)
-	if at < 0 {
-		return lb.Community{}, false
-	}
-	return b.Communities[at], true
 }
 
 // overlaps reports whether two advertisements have a node and a peer in common.

@@ -165,8 +165,11 @@ type BGPAdvertisement struct {
 	Prepend int
 	// WeightBy is what the nodes are weighed by; empty: they are not.
 	WeightBy v1beta1.WeightBy
-	// Communities are what the names stand for, sorted and each once, once Resolve has looked them up.
+	// Communities are what the names stand for, sorted and each once, once Resolve has looked them up. Of several link bandwidths, of which
+	// routers would take the least, the first that is written counts.
 	Communities []Community
+	// Contradicting are the link bandwidths that are written behind another one, in this order. They are not sent.
+	Contradicting []Community
 	// Unresolved names the communities that stand for nothing, each with what may be meant; nil: there are none. No route may go
 	// out without what was asked for.
 	Unresolved error
@@ -217,11 +220,15 @@ func (a *BGPAdvertisement) Resolve(aliases Aliases) *BGPAdvertisement {
 	}
 	resolved := *a
 	var errs []error
-	resolved.Communities = nil
+	resolved.Communities, resolved.Contradicting = nil, nil
 	for _, text := range a.communities {
 		value, err := aliases.resolve(text)
 		if err != nil {
 			errs = append(errs, err)
+			continue
+		}
+		if first, is := linkBandwidthAmong(resolved.Communities); is && value.IsLinkBandwidth() && value != first {
+			resolved.Contradicting = append(resolved.Contradicting, value)
 			continue
 		}
 		resolved.Communities = append(resolved.Communities, value)
@@ -232,6 +239,18 @@ func (a *BGPAdvertisement) Resolve(aliases Aliases) *BGPAdvertisement {
 		resolved.communities = nil // so it stays, whatever becomes of the names
 	}
 	return &resolved
+}
+
+// LinkBandwidth among the communities.
+func (a *BGPAdvertisement) LinkBandwidth() (community Community, is bool) { return linkBandwidthAmong(a.Communities) }
+
+// ContradictingText says in words which communities are not sent because of another one of the advertisement; "" if all are.
+func (a *BGPAdvertisement) ContradictingText() string {
+	first, is := a.LinkBandwidth()
+	if !is || len(a.Contradicting) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("community %s is not used: %s is written before it, and a route has one link bandwidth", strings.Join(Strings(a.Contradicting), ", "), first)
 }
 
 // Check returns the name, and what is wrong with the object or its communities; nil when nothing is.

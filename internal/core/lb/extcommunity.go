@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -107,6 +108,15 @@ func linkBandwidth(asn uint32, rate uint64) Community {
 // IsLinkBandwidth reports whether a community is one.
 func (c Community) IsLinkBandwidth() bool {
 	return c.Kind == ExtendedCommunity && c.Octets()[1] == subtypeBandwidth
+}
+
+// linkBandwidthAmong some communities is the first one.
+func linkBandwidthAmong(communities []Community) (community Community, is bool) {
+	at := slices.IndexFunc(communities, Community.IsLinkBandwidth)
+	if at < 0 {
+		return Community{}, false
+	}
+	return communities[at], true
 }
 
 func extended(octets [8]byte) Community {

@@ -163,7 +163,8 @@ func (r *References) L2Advertisement(a *lb.L2Advertisement) Condition {
 }
 
 // BGPAdvertisement is the condition Ready of a BGPAdvertisement. Overridden names the attributes that an older one
-// overrides, empty for none (announce.Explainer): it is in use all the same, and nobody is to wait for anything.
+// overrides, empty for none (announce.Explainer), as its own communities may override others: it is in use all the same, and nobody is to
+// wait for anything.
 func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string) Condition {
 	resolved := a.Resolve(r.aliases)
 	texts := append(r.missingPools(a.Pools), r.missingPeers(a.Peers)...)
@@ -171,7 +172,7 @@ func (r *References) BGPAdvertisement(a *lb.BGPAdvertisement, overridden string)
 	if wider := saidOfWider(r.wider(resolved)); ready.True && wider != "" {
 		ready.Reason, ready.Message = WiderThanPools, wider
 	}
-	if ready.True && overridden != "" {
+	if overridden = joined(resolved.ContradictingText(), overridden); ready.True && overridden != "" {
 		ready.Reason, ready.Message = Overridden, joined(overridden, ready.Message)
 	}
 	if lists := resolved.Lists(r.known); resolved.Accepted != nil && a.Err == nil && resolved.Unresolved == nil {

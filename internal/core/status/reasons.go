@@ -86,8 +86,8 @@ var HeldBack = reason.Reason{
 // Overridden is a reason of the condition Ready of a BGPAdvertisement.
 var Overridden = reason.Reason{
 	Name: "Overridden", Meaning: "The advertisement is in use, but for an attribute of which an older BGPAdvertisement sets another value for the same prefix " +
-		"and peer: that one is used. Ready is True.",
-	Remedy: "Set the same value in both, or let them select different Services, pools, nodes or peers.",
+		"and peer, or for a `bandwidth:` behind another one of its own communities: that one is used. Ready is True.",
+	Remedy: "Set the same value in both, of two `bandwidth:` remove one, or let them select different Services, pools, nodes or peers.",
 }
 
 // WiderThanPools is a reason of the condition Ready of a BGPAdvertisement.

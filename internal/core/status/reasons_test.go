@@ -82,6 +82,15 @@ func TestReferences_Ready(t *testing.T) {
 			references.BGPAdvertisement(&lb.BGPAdvertisement{}, "med of old"), Overridden, "med of old",
 		},
 		{
+			"one that overrides itself", "BGPAdvertisement",
+			references.BGPAdvertisement(advertisement(nil, "bandwidth:64512:5000", "rt:1:1", "bandwidth:64512:1000", "bandwidth:64512:9000"), "med of old"), Overridden,
+			"community bandwidth:64512:1000, bandwidth:64512:9000 is not used: bandwidth:64512:5000 is written before it, and a route has one link bandwidth; med of old",
+		},
+		{
+			"one with the same link bandwidth in two spellings", "BGPAdvertisement",
+			references.BGPAdvertisement(advertisement(nil, "bandwidth:64512:5000", "bandwidth:064512:5000"), ""), Valid, "",
+		},
+		{
 			"one whose problem hides that it is overridden", "BGPAdvertisement",
 			references.BGPAdvertisement(&lb.BGPAdvertisement{Peers: []string{"x"}}, "med of old"), NotFound, "peer x does not exist",
 		},
