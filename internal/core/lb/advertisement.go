@@ -242,7 +242,9 @@ func (a *BGPAdvertisement) Resolve(aliases Aliases) *BGPAdvertisement {
 }
 
 // LinkBandwidth among the communities.
-func (a *BGPAdvertisement) LinkBandwidth() (community Community, is bool) { return linkBandwidthAmong(a.Communities) }
+func (a *BGPAdvertisement) LinkBandwidth() (community Community, is bool) {
+	return linkBandwidthAmong(a.Communities)
+}
 
 // ContradictingText says in words which communities are not sent because of another one of the advertisement; "" if all are.
 func (a *BGPAdvertisement) ContradictingText() string {
