@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -47,6 +48,32 @@ type bfdPath struct {
 	peer, local netip.Addr
 	device      string
 	multiHop    bool
+}
+
+// unwatchOwn takes BFD from a session with a router that is on this node: its packets would come back to this speaker, whose BFD session would
+// be up with itself, whatever becomes of the router.
+func (r *rules) unwatchOwn(s *Session) {
+	if s.BFD == nil || !r.isOwn(s.Address, s.VRF) {
+		return
+	}
+	s.BFD, s.BFDStrict = nil, false
+	text := fmt.Sprintf("bfdProfile is not used: %s is an address of this node, and BFD would be up with itself", s.Address)
+	s.Warnings = append(slices.Clip(s.Warnings), text)
+}
+
+// isOwn reports whether this node has an address itself. Within a VRF only loopback addresses are told: another VRF may have the same ones.
+func (r *rules) isOwn(addr netip.Addr, vrf string) bool {
+	if vrf != "" || addr.IsLoopback() {
+		return addr.IsLoopback()
+	}
+	return slices.ContainsFunc(r.world.OwnLinks, func(link lb.Link) bool {
+		if zone := addr.Zone(); zone != "" && zone != link.Name {
+			return false
+		}
+		bare := addr.WithZone("")
+		return slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr() == bare }) ||
+			slices.ContainsFunc(link.Local, func(p netip.Prefix) bool { return p.Contains(bare) })
+	})
 }
 
 // Next is the plan for these BGP sessions. Stable are those that are established and whose BFD session is up.

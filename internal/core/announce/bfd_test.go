@@ -51,6 +51,42 @@ func TestBFDPlan_Sessions(t *testing.T) {
 	}
 }
 
+// Its packets would come back to the node, and BFD would be up with itself.
+func TestSessions_NoBFDWithTheNodeItself(t *testing.T) {
+	for _, test := range []struct {
+		router, vrf string
+		watched     bool
+	}{
+		{"192.0.2.1", "", true},
+		{"192.0.2.11", "", false},
+		{"192.0.2.11", "red", true}, // of another VRF
+		{"127.0.0.1", "", false},
+		{"::1", "red", false},
+		{"198.51.100.7", "", false},
+		{"2001:db8::11", "", false},
+		{"fe80::11%eth0", "", false},
+		{"fe80::11%eth1", "", true},
+	} {
+		w := cluster()
+		w.OwnLinks = []lb.Link{
+			{Name: "eth0", Index: 2, Up: true, Addresses: []netip.Prefix{
+				netip.MustParsePrefix("192.0.2.11/24"), netip.MustParsePrefix("2001:db8::11/64"), netip.MustParsePrefix("fe80::11/64"),
+			}},
+			{Name: "eth1", Index: 3, Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("fe80::12/64")}},
+			{Name: "lo", Index: 1, Up: true, NoARP: true, Local: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")}},
+			{Name: "red", Index: 4, Up: true},
+		}
+		peer := w.Peers[0]
+		peer.Address, peer.VRF, peer.BFDProfile, peer.BFDStrict = netip.MustParseAddr(test.router), test.vrf, "fast", true
+		w.BFDProfiles = map[string]*lb.BFDProfile{"fast": {Name: "fast"}}
+		got := Compute(w).Sessions[0]
+		said := slices.Contains(got.Warnings, "bfdProfile is not used: "+test.router+" is an address of this node, and BFD would be up with itself")
+		if got.Problem != "" || (got.BFD != nil) != test.watched || got.BFDStrict != test.watched || said == test.watched {
+			t.Errorf("%s: BFD %v, strict: %t, problem %q, warnings %q", test.router, got.BFD, got.BFDStrict, got.Problem, got.Warnings)
+		}
+	}
+}
+
 func TestBFDPlan_IsNotTakenFromAStableSession(t *testing.T) {
 	router := Session{Name: "router", Address: netip.MustParseAddr("192.0.2.1"), BFD: &lb.BFDProfile{Name: "fast"}}
 	p := (&BFDPlan{}).Next([]Session{router}, nil)

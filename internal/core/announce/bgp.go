@@ -30,6 +30,7 @@ func (r *rules) sessions(kept *derived) []Session {
 			session.administer(peer, paths)
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.MultiHopBFD = r.multiHopBFD(&session, peer)
+			r.unwatchOwn(&session)
 			sessions = append(sessions, session)
 		}
 	}
