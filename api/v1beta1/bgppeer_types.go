@@ -217,8 +217,9 @@ type BGPPeerSpec struct {
 	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) == duration('0s') || (duration(self) >= duration('1s') && duration(self) <= duration('21845s'))",message="must be 0s, or between 1s and 21845s"
 	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitempty"`
-	// connectTime is the pause between two attempts to connect while the router does not answer or refuses, from 1s to 65535s. The
-	// first pauses are shorter, and those while the router does not want the session are longer, up to 5 minutes.
+	// connectTime is the longest pause between two attempts to connect while the router does not answer or refuses, from 1s to 65535s.
+	// Pauses double up to it, and each is shortened by up to a half at random. Those while the router does not want the session are
+	// longer, up to 5 minutes, or connectTime if that is longer.
 	// +optional
 	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('65535s')",message="must be between 1s and 65535s"
