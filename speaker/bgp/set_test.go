@@ -168,6 +168,29 @@ func TestSpeaker_OneFailureDoesNotStopTheOthers(t *testing.T) {
 	speaker.says("a-bad", "there is no interface none0")
 }
 
+// A BGPPeer gets another name: for a time two name the same router, and the older has the session.
+func TestSpeaker_SessionGoesOnUnderTheNameThatIsLeft(t *testing.T) {
+	t.Parallel()
+	older := local(t, "older", newHost(t), nil)
+	older.Paths = []announce.Path{path("198.19.0.1/32", med(1))}
+	router := startRouter(t, older)
+	speaker := start(t, older)
+	router.holds(older.Paths)
+	since := speaker.up("older").Since
+
+	younger := older
+	younger.Name, younger.Peer, younger.Problem = "younger", "younger", "BGPPeer older names the same router, and is older"
+	speaker.set(older, younger)
+	speaker.says("younger", younger.Problem)
+	younger.Problem = ""
+	speaker.set(younger)
+	s := speaker.up("younger")
+	router.holds(older.Paths)
+	if all := speaker.Status(); s.Since != since || s.LastError != "" || len(all) != 1 {
+		t.Errorf("the session was touched: %+v", all)
+	}
+}
+
 func TestSpeaker_ChangesWakes(t *testing.T) {
 	t.Parallel()
 	session := local(t, "tor", newHost(t), nil)
