@@ -32,7 +32,7 @@ func BenchmarkController100k(b *testing.B) {
 			node.Speaker().Stop()
 		}
 		cluster.Apply(routedPool("many", "10.64.0.0/15"))
-		last := storeCopies(b, cluster, count)
+		last := storeCopies(b, cluster, count, cluster.Controller())
 
 		cluster.Controller().Start()
 		began := time.Now()
@@ -95,9 +95,9 @@ func reportChanges(b *testing.B, cluster *lab.Cluster, program lab.Daemon, servi
 	b.ReportMetric(float64(changed)/changing.Seconds(), "changes/s"+of)
 }
 
-// storeCopies makes a Service, waits until the controller has written all it writes, stops it, and stores copies of the Service with
-// the addresses that follow, the last of which it returns.
-func storeCopies(b *testing.B, cluster *lab.Cluster, count int) netip.Addr {
+// storeCopies makes a Service, waits until the controller has written all it writes, stops the programs that run, and stores copies of the
+// Service with the addresses that follow, the last of which it returns.
+func storeCopies(b *testing.B, cluster *lab.Cluster, count int, running ...lab.Daemon) netip.Addr {
 	b.Helper()
 	if err := cluster.API().Create(b.Context(), load.Endpoints("first", "n1", "n1")); err != nil {
 		b.Fatal(err)
@@ -106,7 +106,9 @@ func storeCopies(b *testing.B, cluster *lab.Cluster, count int) netip.Addr {
 		b.Fatal(err)
 	}
 	time.Sleep(3 * time.Second) // all conditions are written
-	cluster.Controller().Stop()
+	for _, program := range running {
+		program.Stop()
+	}
 	first := &corev1.Service{}
 	if err := cluster.API().Get(b.Context(), client.ObjectKey{Namespace: "default", Name: "first"}, first); err != nil {
 		b.Fatal(err)
