@@ -61,8 +61,8 @@ type record struct {
 	given map[netip.Addr]time.Time
 }
 
-// poolRecord is when people changed a pool, and when it was deleted; zero while it exists.
-type poolRecord struct{ touched, deleted time.Time }
+// poolRecord is when people last changed a pool, when they last said what it has, and when it was deleted; zero while it exists.
+type poolRecord struct{ touched, edited, deleted time.Time }
 
 // loss is an address that a controller took from a Service.
 type loss struct {
@@ -131,10 +131,12 @@ func (j *judge) pool(c change) {
 		known = &poolRecord{}
 		j.pools[name] = known
 	}
-	known.touched, known.deleted = c.at, time.Time{}
+	known.touched = c.at
 	if c.after == nil {
 		known.deleted = c.at
+		return
 	}
+	known.edited, known.deleted = c.at, time.Time{}
 }
 
 func (j *judge) service(c change) {
@@ -244,7 +246,7 @@ func (j *judge) cause(c change, known *record, before, after *corev1.Service, ad
 	switch {
 	case touched == nil:
 		return causeForeign
-	case of != nil && !of.Contains(addr), c.at.Sub(touched.touched) < j.lagOf(c.by) && touched.deleted.IsZero():
+	case of != nil && !of.Contains(addr), c.at.Sub(touched.edited) < j.lagOf(c.by):
 		return causeShrunk
 	case of == nil && c.at.Sub(goneSince(before, touched)) >= j.poolGrace-time.Second: // Conditions have whole seconds.
 		return causeGone
