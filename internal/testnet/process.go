@@ -214,9 +214,10 @@ func (p *Process) Excerpt() string {
 	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }
 
-// Fault is the output of a Go program from the first report of a race, a panic or a fatal error on; "" if there is none.
+// Fault is the output of a Go program from the first report of a race, a panic or a fatal error on, a panic that was recovered with its stack; "" if
+// there is none.
 func Fault(output string) string {
-	for _, report := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: "} {
+	for _, report := range []string{"WARNING: DATA RACE", "Observed a panic", "panic: ", "fatal error: "} {
 		if at := strings.Index(output, report); at >= 0 {
 			return output[at:]
 		}

@@ -183,10 +183,10 @@ func (c *Crowd) Follow(addresses ...netip.Addr) *Follower {
 func (f *Follower) run() {
 	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
-	for {
+	for ended := false; !ended; {
 		select {
 		case <-f.stop:
-			return
+			ended = true // After a last look: who ends it has perhaps just seen a change.
 		case <-tick.C:
 		}
 		entries, err := f.crowd.entries(f.addresses)
