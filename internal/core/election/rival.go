@@ -57,14 +57,15 @@ func (r *round) yieldToRivals() {
 func (r *round) settle(contest int, rival Rival) {
 	holder := r.holders[contest]
 	incarnation, silent := r.Silent[rival.Node]
-	prevails := silent && holder == r.me && (beats(r.node, rival) || r.giverGoesOn(rival))
+	ours := holder == r.me && holder != nobody
+	prevails := silent && ours && (beats(r.node, rival) || r.giverGoesOn(rival))
 	live, alive := r.Live[rival.Node]
 	serves := r.servesOrDid(rival.Node, rival.Addr)
 	if serves {
 		rival.Since, rival.Last = rival.HeldSince, rival.Held
 	}
 	switch {
-	case holder != nobody && holder != r.me:
+	case holder != nobody && !ours:
 	case r.onlyServes(rival):
 	case silent && !r.goesOn(rival):
 		r.correct(holder, rival)
@@ -80,9 +81,9 @@ func (r *round) settle(contest int, rival Rival) {
 	case silent:
 		r.meet(rival.Node, rival.Addr)
 		r.cede(contest, rival.Node, incarnation)
-	case alive && holder == r.me && r.contests[contest].Parts.Apart(r.node, rival.Node):
+	case alive && ours && r.contests[contest].Parts.Apart(r.node, rival.Node):
 		r.settleWithStandIn(rival)
-	case alive && holder == r.me:
+	case alive && ours: // If nobody is the holder, as while this node leaves, the claim of the live one is on its way.
 		r.settleWithLive(contest, rival, live)
 	}
 }

@@ -107,6 +107,22 @@ func TestElector_ClaimsSettleItWithALiveRival(t *testing.T) {
 	s.at(5 * sec).want()
 }
 
+// A speaker that leaves is not alive to itself, and answers until the claim of its heir arrives. The heir announces the address before.
+func TestElector_ALeavingSpeakerAnswersUntilTheClaimOfItsHeirArrives(t *testing.T) {
+	for i := range 20 {
+		all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
+		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}}).at(0).want(i)
+		delete(s.Live, "n0")
+		for at := ms; at < 2*sec; at += 50 * ms {
+			s.rivalAt("n1", i, 0, at)
+			s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(at)
+			s.at(at).answer(Answered).want(i).wantClaims(0).wantDefended()
+		}
+		s.Claims.Learn(Claim{Addr: addr(i), Node: "n1", Incarnation: 1, Term: 2, Announced: true})
+		s.at(2 * sec).want()
+	}
+}
+
 // Another interface of this node is heard: one that it announced on until a moment ago, or that another program of the node answers on.
 // To cede the address to itself, again and again, would leave it without an answer each time.
 func TestElector_NodeIsNoRivalOfItself(t *testing.T) {

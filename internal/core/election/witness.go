@@ -168,7 +168,7 @@ func (r *round) foreseen() []*unheldAddress {
 			doubtful[id] = true
 		}
 	}
-	if len(doubtful) == 0 || r.Settling {
+	if len(doubtful) == 0 || r.Settling || r.me == nobody {
 		return nil
 	}
 	unheld := r.unheldWithout(doubtful)
@@ -191,7 +191,7 @@ func (r *round) unheldWithout(gone map[int]bool) []unheldAddress {
 		}
 		if gone[holder] {
 			unheld = append(unheld, unheldAddress{
-				contest: i, group: r.groups[i], hash: hashAddr(valid[0].Addr), unheldState: unheldState{claim: valid[0]},
+				contest: i, group: r.groups[i], hash: hashAddr(valid[0].Addr), heir: nobody, unheldState: unheldState{claim: valid[0]},
 			})
 		}
 		valid = valid[1:]

@@ -33,9 +33,9 @@ func (t *track) unheard(in *Input, a *Address) {
 		}
 		switch {
 		case away.Led[a.Addr]:
-			t.add(away.Node, in.Now)
+			t.add(former{node: away.Node, since: in.Now})
 		case away.Any && len(a.Links) > 0:
-			t.add(away.Node, in.Now.Add(min(0, awayTime-a.Draining)))
+			t.add(former{node: away.Node, since: in.Now.Add(min(0, awayTime-a.Draining))})
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 const settleTime = 10 * time.Second
 
 // lingerTime is how long a former holder that has no connections left still passes on what others send it: they are told some seconds later
-// that it has none, and one whose speaker has restarted takes it for a former holder for settleTime from then on.
+// that it has none, or saw it leave later and wait for settleTime from then on.
 const lingerTime = 3 * settleTime
 
 // RouteDelay is by how much the routers learn later than the nodes that a node announces an address beside others, or does not any more: the
@@ -188,7 +188,7 @@ func (m *Memory) Next(in Input) Decision {
 		}
 		t.unheard(&in, a)
 		if left, was := found[a.Addr]; was {
-			t.add(in.Node, in.Now.Add(min(0, left-a.Draining)))
+			t.add(former{node: in.Node, since: in.Now.Add(min(0, left-a.Draining))})
 		}
 		m.tracks = append(m.tracks, t)
 		t.update(&in, a, m.peers, reports[a.Addr])

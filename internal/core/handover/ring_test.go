@@ -290,8 +290,8 @@ func TestMemory_ARollOutLeavesNoNodeOut(t *testing.T) {
 	}
 }
 
-// A node that has no connections left and says so is asked for a while by those that do not know, or whose speakers have begun since. It
-// leads on, for its own kernel would take what it is sent for the beginning of a connection.
+// A node that has no connections left and says so is asked for a while by those that have not heard it. It leads on, for its own kernel would
+// take what it is sent for the beginning of a connection.
 func TestMemory_AFormerHolderLeadsOnUntilAllKnow(t *testing.T) {
 	for _, holders := range [][]string{{"n2", "n3"}, {"n3"}} {
 		c := newCluster("n1", "n2", "n3")
@@ -305,7 +305,11 @@ func TestMemory_AFormerHolderLeadsOnUntilAllKnow(t *testing.T) {
 		if c.said["n1"] {
 			t.Fatal("n1 says that it has connections")
 		}
-		c.expectWay(t, fmt.Sprintf("%v hold it, and n1 has no connections left", holders), "n3", "n1", "n2")
+		c.expectWay(t, fmt.Sprintf("%v hold it, and a speaker that began since knows n1 by its word", holders), "n3", "n2")
+		late := c.input("n3")
+		late.Peers["n1"] = Peer{Vias: vias(address4("n1")), Complete: true, PassesOn: true, Left: []netip.Addr{moved}}
+		c.last["n3"] = c.memories["n3"].Next(late)
+		c.expectWay(t, fmt.Sprintf("%v hold it, and n3 has not heard that n1 has no connections left", holders), "n3", "n1", "n2")
 		for range 5 {
 			if c.after(settleTime / 5); c.said["n1"] || len(c.last["n1"].Plan.Counted) > 0 {
 				t.Error("n1 counts again, or says that it has connections")
@@ -319,6 +323,22 @@ func TestMemory_AFormerHolderLeadsOnUntilAllKnow(t *testing.T) {
 			t.Errorf("for ever n1 has %v", c.last["n1"].Plan.Passages)
 		}
 	}
+}
+
+// The first node of a way says how often a packet is passed on, so all must leave a former holder out at the same time.
+func TestMemory_ASpeakerThatBeganLeavesOutWhoHasNoConnectionsWhenOthersDo(t *testing.T) {
+	c := newCluster("n1", "n2", "n3", "n4")
+	c.hold("n3")
+	c.hold("n1")
+	c.after(time.Second)
+	c.memories["n2"] = &Memory{}
+	c.hold("n2")
+	c.hold("n4")
+	c.after(settleTime - 2*time.Second)
+	c.hold("n1")
+	c.left["n3"] = 0
+	c.after(time.Second)
+	c.expectWay(t, "n3 has none left", "n1", "n2", "n4")
 }
 
 func TestMemory_MoreHoldersThanAPacketMayVisit(t *testing.T) {

@@ -36,11 +36,12 @@ type track struct {
 }
 
 // former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up, since
-// ended; it is remembered as long as it says otherwise, and the node that decides remembers itself for lingerTime.
+// ended; it is remembered as long as it says otherwise, and the node that decides remembers itself for lingerTime. Told: it is known by its
+// own word alone, which is also how it ends.
 type former struct {
 	node         string
 	since, ended time.Time
-	over         bool
+	over, told   bool
 }
 
 // newTrack begins to remember an address. That several nodes attract it is taken for a change: this node may have come just now.
@@ -78,7 +79,7 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		return
 	}
 	for _, node := range sortedKeys(reports) {
-		t.add(node, in.Now)
+		t.add(former{node: node, since: in.Now, told: true})
 	}
 	done := func(f former) bool { return f.over && !reports[f.node] && !f.lingers(in) }
 	t.former = slices.DeleteFunc(t.former, func(f former) bool { return slices.Contains(t.holders, f.node) || in.Dead(f.node) || done(f) })
@@ -124,7 +125,7 @@ func (t *track) change(in *Input, a *Address, all bool) {
 	stays := false
 	for _, node := range t.holders {
 		if !slices.Contains(a.Holders, node) {
-			t.add(node, in.Now)
+			t.add(former{node: node, since: in.Now})
 		} else if node != in.Node {
 			stays = true
 		}
@@ -158,12 +159,17 @@ func (t *track) rests(now time.Time) bool {
 	return now.Sub(t.absent) < t.draining
 }
 
-// settled is from when on a former holder is believed that it has no connections left. While the address was away nobody counted.
+// settled is from when on a former holder is believed that it has no connections left. While the address was away nobody counted. One that was
+// not seen to leave says that it has some until it has settled itself: with another wait here the ways would differ.
 func (t *track) settled(f *former) time.Time {
-	if t.back.After(f.since) {
+	switch {
+	case f.told:
+		return f.since
+	case t.back.After(f.since):
 		return t.back.Add(settleTime)
+	default:
+		return f.since.Add(settleTime)
 	}
-	return f.since.Add(settleTime)
 }
 
 // empty reports whether a former holder has no connections left, as far as it says.
@@ -176,10 +182,10 @@ func (t *track) empty(node string, in *Input, addr netip.Addr, peers map[string]
 }
 
 // add remembers a former holder, unless it is known as one.
-func (t *track) add(node string, now time.Time) {
-	i, known := slices.BinarySearchFunc(t.former, node, func(f former, node string) int { return strings.Compare(f.node, node) })
+func (t *track) add(f former) {
+	i, known := slices.BinarySearchFunc(t.former, f.node, func(f former, node string) int { return strings.Compare(f.node, node) })
 	if !known {
-		t.former = slices.Insert(t.former, i, former{node: node, since: now})
+		t.former = slices.Insert(t.former, i, f)
 	}
 }
 
