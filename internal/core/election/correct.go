@@ -18,7 +18,7 @@ type correction struct {
 // of its announcements.
 func (r *round) correct(holder int, rival Rival) {
 	q := Question{rival.Node, rival.Addr}
-	if holder != r.me || holder == nobody || !r.Answers[q].none() || rival.Held.IsZero() || r.corrected[q].held.Equal(rival.Held) {
+	if !r.isOurs(holder) || !r.Answers[q].none() || rival.Held.IsZero() || r.corrected[q].held.Equal(rival.Held) {
 		return
 	}
 	if wait := rivalFresh - r.Now.Sub(r.corrected[q].at); wait > 0 {

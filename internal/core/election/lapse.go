@@ -64,7 +64,7 @@ func (r *round) noteVacant() {
 func (r *round) vacancyOf(addr netip.Addr, u *unheldAddress, before map[netip.Addr]vacancy) (vacancy, bool) {
 	possible := len(r.nodes.preferred(u.group)) > 0
 	v, known := before[addr]
-	if !known {
+	if !known || u.claim.Node != r.node && v.claim.same(u.claim) && v.answeredSince(r.Now) {
 		v = vacancy{since: r.Now, long: r.unknownUntilNow(addr, u.claim)}
 	}
 	if possible && !v.lapsed(r.Now) {
@@ -104,10 +104,15 @@ func (r *round) noteBack(addr netip.Addr, v vacancy) {
 	if v.back.IsZero() {
 		v.back = r.Now
 	}
-	if r.holders[i] != r.me && r.Now.Sub(v.back) >= lapseAfter {
+	if r.holders[i] != r.me && v.answeredSince(r.Now) {
 		return
 	}
 	r.vacant[addr], r.announced[i] = v, false
+}
+
+// answeredSince reports whether the holder has been back for so long that the mark counts again, though it has not claimed anew.
+func (v vacancy) answeredSince(now time.Time) bool {
+	return !v.back.IsZero() && now.Sub(v.back) >= lapseAfter
 }
 
 func (v vacancy) lapsed(now time.Time) bool { return v.long || now.Sub(v.since) >= lapseAfter }

@@ -57,7 +57,7 @@ func (r *round) yieldToRivals() {
 func (r *round) settle(contest int, rival Rival) {
 	holder := r.holders[contest]
 	incarnation, silent := r.Silent[rival.Node]
-	ours := holder == r.me && holder != nobody
+	ours := r.isOurs(holder)
 	prevails := silent && ours && (beats(r.node, rival) || r.giverGoesOn(rival))
 	live, alive := r.Live[rival.Node]
 	serves := r.servesOrDid(rival.Node, rival.Addr)

@@ -103,6 +103,9 @@ func (r *round) findHolders() {
 	}
 }
 
+// isOurs reports whether the holder of a contest is this node. One that leaves has no number of its own, as nobody has.
+func (r *round) isOurs(holder int) bool { return holder != nobody && holder == r.me }
+
 // holdAndClaim goes through the contests: this node keeps what it holds, and claims what it is heir to.
 func (r *round) holdAndClaim() {
 	wait := r.newAddressWait()

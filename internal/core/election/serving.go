@@ -179,13 +179,11 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 	}
 	state := s.linger(contest.Addr, table, before, hold != nil)
 	state.told, state.proofs, state.sole, state.said = claim.Shares, before.proofs, before.sole, before.said
-	if claim.Node != s.node || hold == nil {
-		state.barred = s.barredSince(i, before)
-	}
+	state.barred = s.barredSince(i, before)
 	may := state.barred.IsZero() || s.Now.Sub(state.barred) < successorTimeout
 	state.serves = state.table.Has(s.node) &&
 		(hold != nil || contest.HasInterface && may && (before.serves || !s.Settling && state.barred.IsZero()))
-	if !state.barred.IsZero() && state.serves {
+	if !state.barred.IsZero() && state.serves && hold == nil {
 		s.wakeAfter(successorTimeout - s.Now.Sub(state.barred))
 	}
 	s.goOn(contest, state, hold)

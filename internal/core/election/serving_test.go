@@ -164,6 +164,19 @@ func TestServing_ALeaverGoesOnUntilItHasHeirs(t *testing.T) {
 	s.at(ms+successorTimeout).shares(0, false) // Nobody has taken it out of the table.
 }
 
+// What it holds it says nothing of any more: its own number is that of nobody then, as is that of a holder that is not known.
+func TestServing_AHolderThatLeavesMakesNoTable(t *testing.T) {
+	claims, _ := sharedBy(3)
+	s := newFixture(t, 0, sharedContest(3), alive(3), claims).at(0).shares(20, true)
+	s.Live = map[string]uint64{"n1": 1, "n2": 1}
+	s.at(ms).wantClaims(0).shares(20, true)
+	s.contests = contests(1, group(3)) // The address is not shared any more.
+	for at := 2 * ms; at < successorTimeout; at += 50 * ms {
+		s.at(at).wantClaims(0)
+	}
+	s.at(ms+successorTimeout).wantClaims(0).shares(0, false) // Nor does it serve what it holds no more.
+}
+
 // Each part of a segment that is cut divides among its own servers, and the table stays as it is.
 func TestServing_PartsDivideForThemselves(t *testing.T) {
 	claims, table := sharedBy(3)

@@ -242,7 +242,7 @@ func (r *round) settleWithStandIn(rival Rival) {
 func (r *round) announceJoined() {
 	others := map[netip.Addr]int{}
 	for i, contest := range r.contests {
-		if r.holders[i] != r.me || r.me == nobody || !r.answers[contest.Addr] {
+		if !r.isOurs(r.holders[i]) || !r.answers[contest.Addr] {
 			continue
 		}
 		if count := contest.Parts.others(r.node); count > 0 {

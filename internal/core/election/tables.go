@@ -35,7 +35,7 @@ func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *s
 		claim = s.decision.Claims[pending]
 	}
 	ours := claim.Node == s.node && claim.Incarnation == s.incarnation
-	if !ours || !claim.Announced || s.Settling || pending < 0 && s.holders[i] != s.me {
+	if !ours || !claim.Announced || s.Settling || pending < 0 && !s.isOurs(s.holders[i]) {
 		return false
 	}
 	s.prove(i, claim.Shares, before)
