@@ -177,6 +177,17 @@ func TestServing_AHolderThatLeavesMakesNoTable(t *testing.T) {
 	s.at(ms+successorTimeout).wantClaims(0).shares(0, false) // Nor does it serve what it holds no more.
 }
 
+// The claim by which it takes the address over has no table, and nothing else wakes it then.
+func TestServing_AnHeirOfWhatIsNotSharedAnyMoreAnswersAllClients(t *testing.T) {
+	claims, _ := sharedBy(2)
+	s := newFixture(t, 1, sharedContest(2), alive(2), claims).at(0).shares(30, false)
+	s.contests, s.Live = contests(1, group(2)), map[string]uint64{"n1": 1}
+	s.at(ms).wantClaims(1).want(0).wantWait(ms)
+	if s.at(2 * ms).want(0); s.last.Hold[0].Shares.Shared() {
+		t.Errorf("it goes by %s", s.last.Hold[0].Shares)
+	}
+}
+
 // Each part of a segment that is cut divides among its own servers, and the table stays as it is.
 func TestServing_PartsDivideForThemselves(t *testing.T) {
 	claims, table := sharedBy(3)

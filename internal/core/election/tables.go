@@ -61,6 +61,7 @@ func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *s
 	// not heard of it would go on by the table before.
 	unsaid := pending < 0 && before.told.Shared() && before.told != claim.Shares && before.said != claim
 	if wanted == claim.Shares && !unsaid {
+		s.awaitOwn(pending, known)
 		before.said = claim
 		s.noteUneven(i, claim, *before)
 		return false
@@ -72,6 +73,13 @@ func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *s
 	before.said = claim
 	s.say(claim, pending)
 	return true
+}
+
+// awaitOwn wakes this node when its pending claim without a table is known: until then it goes by the table before.
+func (s *serveRound) awaitOwn(pending int, known Claim) {
+	if pending >= 0 && known.Shares.Shared() {
+		s.wakeAfter(time.Millisecond)
+	}
 }
 
 // say makes a claim in place of the pending one; -1: there is none.
