@@ -118,7 +118,7 @@ func (c *checks) onDrop(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s drops %d", n.name, i)
 	c.removeHolder(n, i)
-	calm := c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > maxAPISkew && !c.returnOnItsWay(n, i)
+	calm := !n.leaving && c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > c.skew() && !c.returnOnItsWay(n, i)
 	if len(c.holders[i]) == 0 && calm && c.reachable(n, i) {
 		c.violate("%s dropped %d before another node answered", n.name, i)
 	}
@@ -171,6 +171,9 @@ func (c *checks) onDeclaredDead(n, other *node) {
 // onClaim is called when a node claims an address, before it learns its own claim.
 func (c *checks) onClaim(n *node, claim Claim) {
 	i := number(claim.Addr)
+	if n.leaving && !claim.free() {
+		c.violate("%s leaves and claims %v", n.name, claim)
+	}
 	if known := n.claims[claim.Addr]; n.owns(known) && known.Announced && n.owns(claim) && !claim.Announced && n.vacant(claim.Addr) {
 		c.onLapse(n, claim)
 		return
@@ -248,6 +251,7 @@ func (c *checks) onSilent(n *node, a netip.Addr) {
 		c.stopped[Question{n.name, a}] = c.now
 	}
 	c.wire[number(a)] = slices.DeleteFunc(c.wire[number(a)], func(o *node) bool { return o == n })
+	c.checkHandedOver(n, number(a))
 }
 
 // onRelease is called when a node releases an address.
@@ -280,7 +284,7 @@ func (c *checks) checkTakeover(n *node, a netip.Addr) {
 func (c *checks) checkUnseenHolder(n, holder *node, a netip.Addr) {
 	calm := c.now-c.lastFault > settleTime && len(c.cut) == 0 && c.now-c.claimedAt[number(a)] > maxTries*maxMessageDelay &&
 		c.now-c.possibleSince[number(a)] > maxAPISkew
-	if holder == n || !calm || !c.reach(n, holder) || holder.alone() || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
+	if holder == n || holder.leaving || !calm || !c.reach(n, holder) || holder.alone() || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
 		return
 	}
 	// A stronger claim that the holder does not know, as after a partition, justifies it.
@@ -296,7 +300,7 @@ func (c *checks) checkDoubleHolders() {
 		for j, a := range c.holders[i] {
 			for _, b := range c.holders[i][:j] {
 				since := max(a.holds[addr(i)], b.holds[addr(i)], c.lastFault)
-				if c.reach(a, b) && len(c.cut) == 0 && c.now-since > maxDoubleHold {
+				if c.reach(a, b) && len(c.cut) == 0 && c.now-since > maxDoubleHold+c.lateness(a, b, i) {
 					c.violate("%s and %s both answer for %d", b.name, a.name, i)
 				}
 			}
@@ -317,7 +321,7 @@ func (c *checks) possible(i int) bool {
 // reachable reports whether an address has a live candidate that this node can reach.
 func (c *checks) reachable(n *node, i int) bool {
 	for _, other := range c.nodes {
-		if c.eligible(other, i) && c.reach(n, other) {
+		if c.eligible(other, i) && c.reach(n, other) && (c.orderly == nil || other == n || c.couldTake(n, other, i)) {
 			return true
 		}
 	}
@@ -326,7 +330,7 @@ func (c *checks) reachable(n *node, i int) bool {
 
 func (c *checks) eligible(n *node, i int) bool {
 	b := c.api.eligible[i]
-	return b != nil && n.up && b.weights[n.index] >= 0 && !c.api.drained[n.index]
+	return b != nil && n.up && !n.leaving && b.weights[n.index] >= 0 && !c.api.drained[n.index]
 }
 
 // checkHolders checks that every address that can have a holder has an eligible one, and no second one for long.
@@ -351,7 +355,7 @@ func (c *checks) spread() int {
 	lowest, highest := map[string]int{}, map[string]int{}
 	widest := 0
 	for _, n := range c.nodes {
-		if !n.up {
+		if !n.up || n.leaving {
 			continue
 		}
 		kind, load := c.kind(n), len(n.holds)

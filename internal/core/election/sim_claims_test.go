@@ -72,10 +72,12 @@ func announced(c Claim) uint64 {
 func (n *node) merge(from *node) {
 	changed := n.digest != from.digest && n.learnAll(maps.Values(from.claims))
 	n.met[from.name] = from.incarnation
+	changed = n.learnDepartures(from) || changed
+	n.learnMembers(from)
 	n.said[from.name] = from.said[from.name]
 	defer n.endStale()
 	for name, incarnation := range from.silent {
-		if n.live[name] == 0 && name != n.name && n.silent[name] < incarnation {
+		if n.live[name] == 0 && name != n.name && n.silent[name] < incarnation && n.left[name] < incarnation {
 			n.silent[name], n.deadSince[name] = incarnation, n.now
 			changed = true
 		}
@@ -101,7 +103,7 @@ func (n *node) broadcast(claims []Claim) {
 	for len(claims) > 0 {
 		size := 1 + n.random.IntN(min(len(claims), 25))
 		for _, other := range n.nodes {
-			if other != n && n.live[other.name] != 0 {
+			if n.talksTo(other) {
 				n.send(other, claims[:size])
 			}
 		}
@@ -114,7 +116,9 @@ func (n *node) broadcast(claims []Claim) {
 func (n *node) send(other *node, claims []Claim) {
 	sent, run, try := n.now, other.run, time.Duration(0)
 	var arrive func()
-	again := func() { n.after(sent+try*maxMessageDelay+n.randomDuration(0, maxMessageDelay)-n.now, arrive) }
+	again := func() {
+		n.after(sent+try*maxMessageDelay+n.randomDuration(0, maxMessageDelay)+n.delayTo(other)-n.now, arrive)
+	}
 	arrive = func() {
 		try++
 		_, unhearing := n.unhearing[other.index]

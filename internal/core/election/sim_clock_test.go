@@ -50,7 +50,9 @@ func (n *node) refute(incarnation uint64) {
 	n.incarnation = incarnation + 1
 	n.log("%s goes on as incarnation %d", n.name, n.incarnation)
 	n.renew()
-	n.live[n.name] = n.incarnation
+	if !n.leaving {
+		n.live[n.name] = n.incarnation
+	}
 	if settled {
 		n.settled[n.name] = n.incarnation
 	}

@@ -84,6 +84,7 @@ type cluster struct {
 	// mute are nodes that hear the others in the gossip and are heard by nobody.
 	mute map[int]bool
 	deafness
+	leaves
 	// lying: the gossip and the segment may have different faults, and more is checked.
 	lying bool
 	// pause is how long meetings may have to wait, because there were others shortly before.
@@ -185,6 +186,7 @@ func (c *cluster) log(format string, args ...any) {
 func (c *cluster) change(what func(*api)) {
 	apply := func(a *api) { what(a); a.rolls++ }
 	apply(&c.api)
+	c.apiChangedAt = c.now
 	c.apiChanged()
 	for _, n := range c.nodes {
 		run := n.run
@@ -213,17 +215,25 @@ func (c *cluster) heard(a, b *node) bool {
 // reachabilityChanged is called when other nodes can reach each other than before. Each node detects it by itself.
 func (c *cluster) reachabilityChanged() {
 	c.recordFault()
+	c.othersReached()
+}
+
+// othersReached has each node detect whom it can reach now.
+func (c *cluster) othersReached() {
 	for _, a := range c.nodes {
 		for _, b := range c.nodes {
 			_, alive := a.live[b.name]
+			parting := a.parting[b.name] != 0
 			switch reach := c.heard(a, b); {
 			case a == b || !a.up || a.frozen:
-			case reach && a.live[b.name] != b.incarnation:
+			case reach && a.live[b.name] != b.incarnation && a.parting[b.name] != b.incarnation:
 				c.after(c.randomDuration(20*time.Millisecond, maxDetectionTime), func() { a.detect(b) })
 			case !reach && alive:
 				delay := c.randomDuration(minDetectionTime, maxDetectionTime)
 				c.after(delay-c.randomDuration(0, maxDoubtTime), func() { a.doubt(b) })
 				c.after(delay, func() { a.detect(b) })
+			case !reach && parting:
+				c.after(c.drawn(minDetectionTime, maxDetectionTime), func() { a.detect(b) })
 			}
 		}
 	}
@@ -231,15 +241,14 @@ func (c *cluster) reachabilityChanged() {
 
 func (c *cluster) crash(n *node) {
 	c.log("%s crashes", n.name)
-	n.up = false
+	n.up, n.leaving = false, false
 	c.onCrash(n)
 	c.reachabilityChanged()
 }
 
 func (c *cluster) start(n *node) {
-	n.start()
-	c.log("%s starts as incarnation %d", n.name, n.incarnation)
-	c.reachabilityChanged()
+	c.recordFault()
+	c.startOrderly(n)
 }
 
 // partition parts the gossip and the segment: it puts the nodes on so many sides at random. One side means that there is no partition.

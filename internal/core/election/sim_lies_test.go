@@ -31,7 +31,7 @@ func (c *checks) checkSegment() {
 }
 
 func (c *checks) checkBothAnswer(a, b *node, i int) {
-	if !a.answersFor(addr(i)) || !b.answersFor(addr(i)) || !c.hears(a, b) || !c.hears(b, a) {
+	if !a.answersFor(addr(i)) || !b.answersFor(addr(i)) || !c.hears(a, b) || !c.hears(b, a) || a.hasLeft(b) || b.hasLeft(a) {
 		return
 	}
 	since, bound := max(a.vips[addr(i)].since, b.vips[addr(i)].since, c.changed), maxExchangeTime
@@ -115,6 +115,7 @@ func (s *scenario) lies() {
 		}
 	}
 	s.truth()
+	s.returns()
 	clear(s.strangers)
 	s.run(settleTime + 2*simReprobe)
 	for _, n := range s.nodes {
@@ -196,7 +197,7 @@ func (s *scenario) lie() {
 		s.setClock(n, s.random.IntN(2*earlier)-earlier)
 	default:
 		if n.up {
-			s.crash(n)
+			s.stop(n)
 		} else if n.incarnation > 0 {
 			s.start(n)
 		}

@@ -57,6 +57,7 @@ type node struct {
 	vips map[netip.Addr]*vip
 	// deadSince is since when it believes others dead.
 	deadSince map[string]time.Duration
+	departures
 	// silent are the nodes that it has declared dead, and doubtful those that it is about to.
 	silent   map[string]uint64
 	doubtful map[string]bool
@@ -86,7 +87,7 @@ func (n *node) start() {
 	n.renew()
 	n.reunion = Reunion{}
 	n.claims, n.digest, n.version = Claims{}, 0, n.version+1
-	n.live = map[string]uint64{n.name: n.incarnation}
+	n.live, n.departures = map[string]uint64{n.name: n.incarnation}, newDepartures()
 	n.settled, n.met = map[string]uint64{}, map[string]uint64{}
 	n.api = n.cluster.api.clone()
 	n.apiDelivery = n.now
@@ -127,7 +128,7 @@ func (n *node) settle(run int) {
 		return
 	}
 	n.log("%s has settled", n.name)
-	n.settled[n.name] = n.incarnation
+	n.settled[n.name], n.settledAt = n.incarnation, n.now
 	n.regroup()
 	incarnation := n.incarnation
 	for _, other := range n.nodes {
@@ -164,7 +165,7 @@ func (n *node) gossip(run int) {
 	}
 	var others []*node
 	for _, other := range n.nodes {
-		if other != n && n.live[other.name] != 0 {
+		if n.talksTo(other) {
 			others = append(others, other)
 		}
 	}
@@ -183,11 +184,11 @@ func (n *node) detect(other *node) {
 	if is != 0 {
 		delete(n.doubtful, other.name)
 	}
-	if !n.up || n.frozen || was == is {
+	if !n.up || n.frozen || n.detectLeaving(other, is) || was == is {
 		return
 	}
-	if is != 0 && is < max(was, n.silent[other.name]) {
-		other.refute(max(was, n.silent[other.name]))
+	if later := max(was, n.silent[other.name], n.left[other.name]); is != 0 && is < later {
+		other.refute(later)
 		return
 	}
 	n.unchangedSince = n.now
@@ -371,6 +372,7 @@ func (n *node) decide() {
 	if len(d.Claims) > 0 {
 		n.broadcast(d.Claims)
 	}
+	n.checkLeaving(d)
 	for _, a := range d.Defend {
 		n.log("%s defends %d", n.name, number(a))
 		n.announce(a)

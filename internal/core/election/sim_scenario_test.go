@@ -161,6 +161,7 @@ func (s *scenario) chaos() {
 	}
 	s.partition(1)
 	s.run(settleTime)
+	s.returns()
 	for pair := range s.cut {
 		s.cutOneWay(pair[0], pair[1])
 	}
@@ -174,7 +175,7 @@ func (s *scenario) randomFault(b func() *eligibility) {
 	switch s.random.IntN(8) {
 	case 0, 1:
 		if n := s.nodes[i]; n.up {
-			s.crash(n)
+			s.stop(n)
 		} else if n.incarnation > 0 {
 			s.start(n)
 		}

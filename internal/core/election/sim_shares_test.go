@@ -137,7 +137,7 @@ func (c *checks) checkShares() {
 				c.checkDouble(i, n, other, ours&other.shares(addr(i)) != 0)
 			}
 		}
-		possible := c.possible(i) && (!c.lying || c.mayAnswer(i)) && !c.strangers[i]
+		possible := c.possible(i) && (!c.lying || c.mayAnswer(i)) && !c.strangers[i] && (c.orderly == nil || c.takesPart(i))
 		switch {
 		case all == shares.All || !possible || len(c.cut) > 0: // A new table may take seconds to reach a server, by way of others.
 			c.lostSince[i] = 0
@@ -162,6 +162,7 @@ func (c *checks) checkDouble(i int, a, b *node, both bool) {
 	if c.lying {
 		bound = maxLyingShare
 	}
+	bound += c.lateness(a, b, i)
 	if since := max(c.doubleSince[key], c.lastFault, c.changed); c.now-since > bound {
 		c.violate("%s and %s both answer %d of the clients of %d for %s", a.name, b.name, (a.shares(addr(i)) & b.shares(addr(i))).Len(), i, c.now-since)
 	}
@@ -171,7 +172,7 @@ func (c *checks) checkDouble(i int, a, b *node, both bool) {
 // segment are cut in different ways, or that one of them does not hear in the gossip. Then both answer wherever they are.
 func (c *checks) holdersApart(i int, a, b *node) bool {
 	one, other := a.claims[addr(i)].Node, b.claims[addr(i)].Node
-	if known := a.claims[addr(i)]; known.same(b.claims[addr(i)]) && known != b.claims[addr(i)] {
+	if known := a.claims[addr(i)]; one == other && known != b.claims[addr(i)] {
 		return a.silent[b.name] != 0 || b.silent[a.name] != 0 // One of them does not hear of the new table.
 	}
 	if one == other || one == "" || other == "" {
