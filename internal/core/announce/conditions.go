@@ -33,7 +33,8 @@ var (
 		Remedy: "Add nodeName to the endpoints in the EndpointSlices, or set externalTrafficPolicy to Cluster.",
 	}
 	ReasonNoNode = reason.Reason{
-		Name: "NoNode", Meaning: "Something stands against every node; the message says what stands against the node that is nearest to announcing it.",
+		Name: "NoNode", Meaning: "Something stands against every node; the message says what stands against the node that is nearest to announcing it; " +
+			"under externalTrafficPolicy Local that is one with a ready endpoint, if there is any.",
 		Remedy: "Remove what stands against the nodes that are to announce the address; kubectl daymark explain names it for each.",
 	}
 	ReasonHeldBack = reason.Reason{

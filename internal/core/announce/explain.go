@@ -303,11 +303,10 @@ func (e *Explainer) noNode(a address, key addressKey) *announcement {
 		return none
 	}
 	byReason := map[IneligibleReason][]string{}
-	best := Eligible
+	reasons := make([]IneligibleReason, len(r.nodes))
 	for node, n := range r.nodes {
-		reason := e.ineligible(a, key, node)
-		byReason[reason] = append(byReason[reason], n.Name)
-		best = max(best, reason)
+		reasons[node] = e.ineligible(a, key, node)
+		byReason[reasons[node]] = append(byReason[reasons[node]], n.Name)
 	}
 	if len(byReason) == 0 {
 		none.nearest = "the cluster has no nodes"
@@ -318,7 +317,8 @@ func (e *Explainer) noNode(a address, key addressKey) *announcement {
 		parts = append(parts, fmt.Sprintf("%s: %s", firstNames(names), reason))
 	}
 	slices.Sort(parts)
-	none.nearest, none.nodes = "no node announces it; of the node that is nearest to it: "+best.String(), strings.Join(parts, "; ")
+	best, whose := r.nearest(a, reasons)
+	none.nearest, none.nodes = "no node announces it; of the node "+whose+" nearest to it: "+best.String(), strings.Join(parts, "; ")
 	switch {
 	case best.is(noInterface):
 		none.nearest += r.interfacesText(key.l2)
@@ -326,6 +326,22 @@ func (e *Explainer) noNode(a address, key addressKey) *announcement {
 		none.reason, none.nearest = ReasonHeldBack.Name, "no route goes out without its communities"
 	}
 	return none
+}
+
+// nearest is the reason against the node that is nearest to announcing an address, of those against each, and which node that is.
+// Under externalTrafficPolicy Local a node with a ready endpoint is nearer than all without, which lack one whatever is mended.
+func (r *rules) nearest(a address, reasons []IneligibleReason) (best IneligibleReason, whose string) {
+	withEndpoint := Eligible
+	for node, reason := range reasons {
+		best = max(best, reason)
+		if a.service.Local && r.ineligibleService(a, node) == Eligible {
+			withEndpoint = max(withEndpoint, reason)
+		}
+	}
+	if withEndpoint != Eligible {
+		return withEndpoint, "with a ready endpoint that is"
+	}
+	return best, "that is"
 }
 
 // ineligible is what stands against a node, by its index: of the reasons over both protocols and all peers the one nearest
