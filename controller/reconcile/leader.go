@@ -67,7 +67,7 @@ func NewLeaderByLock(lock resourcelock.Interface, log *slog.Logger) *Leader {
 
 // Start takes part in the election until ctx ends.
 func (l *Leader) Start(ctx context.Context) error {
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), candidacy{}, true))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		l.retire() // what is under way may end
@@ -165,6 +165,18 @@ func (l *Leader) begin() (leading context.Context, term int) {
 type releaseLast struct {
 	resourcelock.Interface
 	leader *Leader
+}
+
+// candidacy marks the contexts of calls by which a process becomes the leader or remains it. Those that give the Lease back have one without.
+type candidacy struct{}
+
+// Get reads the Lease. Before client-go gives it back it reads it, and the API server may not answer that until the Lease has run out and another
+// process leads.
+func (r *releaseLast) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	if ctx.Value(candidacy{}) == nil {
+		r.leader.stop()
+	}
+	return r.Interface.Get(ctx)
 }
 
 // Update writes the Lease. A record without a holder gives it back.
