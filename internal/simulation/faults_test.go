@@ -1,6 +1,9 @@
 package simulation
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // maxFailure is how long a failure lasts, but for one in ten.
 const maxFailure, maxLongFailure = 20 * time.Second, 5 * time.Minute
@@ -36,6 +39,16 @@ func (w *world) fail() {
 		m, n := pick(w, []moment{before, afterwards}), 1+w.random.IntN(6)
 		w.note("%s is to crash in %d writes", s.name, n)
 		w.onProcess(s, func(p *process) { p.crashAt(m, n) })
+	}
+}
+
+// rollOut tells one program after the other to end, as a new version does. What it draws at random is its own, so that seeds without it stay
+// what they were.
+func (w *world) rollOut(r *rand.Rand) {
+	w.note("all programs are replaced")
+	for _, s := range w.slots {
+		w.onProcess(s, func(p *process) { p.cancel() })
+		time.Sleep(time.Duration(r.Int64N(int64(maxFailure))))
 	}
 }
 

@@ -67,7 +67,11 @@ func simulate(t *testing.T, seed uint64, everything bool) (o outcome) {
 			s.program = s.controller
 			running.Go(func() { s.run(ctx) })
 		}
+		rolls := lot(seed, "roll-out")
 		for range 10 + w.random.IntN(30) {
+			if seed%3 == 1 && rolls.IntN(20) == 0 {
+				w.rollOut(rolls)
+			}
 			if w.chance(0.3) {
 				w.fail()
 			} else {
@@ -158,6 +162,7 @@ func TestSimulation_WhatItHasFound(t *testing.T) {
 		{"no Event told of an address that a write took whose answer got lost", 804671491462269},
 		// Not of the product: the judge took an edit of a pool for none when the pool was deleted 3 ms later.
 		{"a controller acts on the edit of a pool that is deleted then", 804671491462338},
+		{"a leader that the API server did not answer worked while another one led", 910000002217},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if o := simulate(t, test.seed, false); o.violation != "" {
