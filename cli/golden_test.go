@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,24 +32,39 @@ var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 // tenant may read the Services, EndpointSlices and Events of the namespace shop, and nothing else.
 func tenant(all *source.Memory) source.Source {
 	seen := *all
-	for _, kind := range append([]source.Kind{
-		source.Services, source.EndpointSlices, source.Events, source.Deployments, source.DaemonSets, source.Leases, source.Definitions, source.Pods,
-		source.Nodes, source.Namespaces, source.ServiceCIDRs, source.Speakers,
-	}, source.Configuration...) {
-		gap := source.Gap{Resource: kind.Name(), Why: source.Forbidden}
-		switch kind.Name() {
-		case source.Services.Name(), source.EndpointSlices.Name(), source.Events.Name():
-			gap.Instead = "shop"
-		}
-		seen.Gaps = append(seen.Gaps, gap)
-	}
 	seen.Items = nil
 	for _, item := range all.Items {
 		if source.Namespace(item) == "shop" {
 			seen.Items = append(seen.Items, item)
 		}
 	}
+	return &forbidding{&seen}
+}
+
+// forbidding is a cluster whose API server refuses what a tenant asks for, also of kinds that it does not know.
+type forbidding struct{ *source.Memory }
+
+func (f *forbidding) refuse(queries []source.Query) *source.Memory {
+	seen := *f.Memory
+	for _, q := range queries {
+		gap := source.Gap{Resource: q.Kind.Name(), Why: source.Forbidden}
+		switch q.Kind {
+		case source.Services, source.EndpointSlices, source.Events:
+			gap.Instead = "shop"
+		}
+		if !slices.Contains(seen.Gaps, gap) {
+			seen.Gaps = append(slices.Clone(seen.Gaps), gap)
+		}
+	}
 	return &seen
+}
+
+func (f *forbidding) Read(ctx context.Context, queries ...source.Query) (*source.Objects, error) {
+	return f.refuse(queries).Read(ctx, queries...)
+}
+
+func (f *forbidding) Follow(ctx context.Context, every time.Duration, queries ...source.Query) (<-chan *source.Objects, error) {
+	return f.refuse(queries).Follow(ctx, every, queries...)
 }
 
 // nodeless is what they see who may not list nodes.

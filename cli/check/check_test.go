@@ -106,6 +106,30 @@ func TestChecks_OfWhatIsUnseen(t *testing.T) {
 	}
 }
 
+// TestChecks_PassNothingThatIsForbidden: a check passes that needs no object, and no other.
+func TestChecks_PassNothingThatIsForbidden(t *testing.T) {
+	for _, name := range []string{"healthy", "healthy-pre"} {
+		all, o := cluster(t, name)
+		for _, q := range o.queries() {
+			all.Gaps = append(all.Gaps, source.Gap{Resource: q.Kind.Name(), Why: source.Forbidden})
+		}
+		for _, passed := range Run(o.input(t)).Passed {
+			if passed != "rights" && passed != "daemon-rights" { // of which the API server is asked
+				t.Errorf("%s: %s passed", name, passed)
+			}
+		}
+	}
+}
+
+// TestChecks_OfRoutersThatAreUnseen: which routers Daymark dials is half of what stands beside it.
+func TestChecks_OfRoutersThatAreUnseen(t *testing.T) {
+	all, o := cluster(t, "healthy")
+	all.Gaps = append(all.Gaps, source.Gap{Resource: source.Peers.Name(), Why: source.Forbidden})
+	if r := Run(o.input(t)); slices.Contains(r.Passed, "bgp-beside") {
+		t.Errorf("passed %q", r.Passed)
+	}
+}
+
 func TestChecks_KindsThatAreNotInstalled(t *testing.T) {
 	all, o := cluster(t, "healthy")
 	all.Gaps = []source.Gap{{Resource: source.Peers.Name(), Why: source.NotInstalled}}

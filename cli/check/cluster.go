@@ -33,7 +33,7 @@ var always = []check{
 		name: "other-provider", find: otherProviders, needs: providerKinds,
 		mend: "Turn the other provider off, or let Daymark serve its class alone: serveClassless: false in the chart's values.",
 	}, {
-		name: "bgp-beside", find: bgpBeside, needs: []source.Kind{calicoPeers, ciliumPeers, ciliumPeersBefore, ciliumPolicies},
+		name: "bgp-beside", find: bgpBeside, needs: []source.Kind{source.Peers, calicoPeers, ciliumPeers, ciliumPeersBefore, ciliumPolicies},
 		mend: "Give Daymark a source address of its own for routers that the other program peers with: sourceFrom of the BGPPeer.",
 	},
 }
