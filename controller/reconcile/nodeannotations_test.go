@@ -84,7 +84,6 @@ func testAnnotations(t *testing.T, change func(key, before, after string) error)
 			return err
 		}
 	}
-	separated := func(text string) []string { return strings.Split(text, ",") }
 	values := []string{
 		"192.0.2.2", " 192.0.2.2 ,2001:db8::2", "192.0.2.2,", ", 192.0.2.2,,192.0.2.3", " , ", "192.0.2.2;192.0.2.3", "192.0.2.2 192.0.2.3", "192.0.2", "192.0.2.02", "192.0.2.2/24", "router",
 		"0.0.0.0", "::", "127.0.0.1", "::1", "169.254.1.1", "fe80::1", "fe80::1%eth0", "fe80::1%", "fe80::1%eth0.100", "fe80::1%sixteen-letters-", "fe80::1%a/b",
@@ -94,11 +93,11 @@ func testAnnotations(t *testing.T, change func(key, before, after string) error)
 		key, good, words string
 		read             func(string) error
 	}{
-		{routerKey, "192.0.2.1,2001:db8::1", "BGPPeer rack has the routers of this node in its annotation example.com/routers", all(lb.AnnotatedRouters, func(text string) error {
+		{routerKey, "192.0.2.1,2001:db8::1", "BGPPeer rack has the routers of this node in its annotation example.com/routers", all(lb.AnnotatedAddresses, func(text string) error {
 			_, err := lb.ParsePeerAddr(text)
 			return err
 		})},
-		{sourceKey, "198.51.100.1", "BGPPeer rack has the addresses that this node dials from in its annotation example.com/sources", all(separated, func(text string) error {
+		{sourceKey, "198.51.100.1", "BGPPeer rack has the addresses that this node dials from in its annotation example.com/sources", all(lb.AnnotatedAddresses, func(text string) error {
 			addr, err := lb.ParseAddr(text)
 			router := netip.MustParseAddr("192.0.2.1")
 			if addr.Is6() {

@@ -354,7 +354,7 @@ func (r *rules) annotated(base Session, peer *lb.Peer, n *lb.Node) []Session {
 	var sessions []Session
 	unknown := ""
 	value := n.Annotations[peer.NodeAnnotation]
-	named := lb.AnnotatedRouters(value)
+	named := lb.AnnotatedAddresses(value)
 	if len(named) == 0 {
 		named = []string{""} // One session says so.
 	}

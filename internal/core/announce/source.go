@@ -65,7 +65,7 @@ func annotatedSource(key string, router netip.Addr, n *lb.Node) (netip.Addr, err
 		return netip.Addr{}, fmt.Errorf("node %s has no annotation %s", n.Name, key)
 	}
 	family := lb.FamilyOf(router)
-	for item := range strings.SplitSeq(text, ",") {
+	for _, item := range lb.AnnotatedAddresses(text) {
 		addr, err := lb.ParseAddr(item)
 		if err == nil && lb.FamilyOf(addr) == family {
 			err = lb.CheckSource(addr, router)

@@ -30,6 +30,14 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 			p.SourceAnnotation, p.Address = loopback, netip.MustParseAddr("2001:db8::1")
 			w.node("n1").Annotations = map[string]string{loopback: "203.0.113.1, 2001:db8:1::1"}
 		}, "2001:db8:1::1", ""},
+		{"an annotation with empty elements", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation, p.Address = loopback, netip.MustParseAddr("2001:db8::1")
+			w.node("n1").Annotations = map[string]string{loopback: " , 203.0.113.1,, 2001:db8:1::1 ,"}
+		}, "2001:db8:1::1", ""},
+		{"an annotation of the other family and a comma at its end", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "2001:db8:1::1,"}
+		}, "", "sourceFrom: annotation example.com/loopback of node n1 has no IPv4 address"},
 		{"no annotation", func(_ *World, p *lb.Peer) { p.SourceAnnotation = loopback }, "", "sourceFrom: node n1 has no annotation example.com/loopback"},
 		{"an annotation of the other family alone", func(w *World, p *lb.Peer) {
 			p.SourceAnnotation = loopback

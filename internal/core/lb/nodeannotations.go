@@ -14,9 +14,9 @@ type NodeAnnotations map[string]bool
 // MaxAnnotatedRouters is how many routers an annotation of a Node may name. Each is a session, and costs the passes of the node's speaker.
 const MaxAnnotatedRouters = 64
 
-// AnnotatedRouters are the elements of an annotation of a Node that names routers, of too many the first that may be named and one more. An
-// empty one, as there is behind a comma at the end, names none.
-func AnnotatedRouters(text string) (named []string) {
+// AnnotatedAddresses are the elements of an annotation of a Node that names routers, or addresses to connect from, of too many the first that
+// may be named and one more. An empty one, as there is behind a comma at the end, names none.
+func AnnotatedAddresses(text string) (named []string) {
 	for element := range strings.SplitSeq(text, ",") {
 		if element = strings.TrimSpace(element); element != "" {
 			named = append(named, element)

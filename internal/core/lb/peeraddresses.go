@@ -32,7 +32,7 @@ func PeerAddresses(peers []*Peer, nodes []*Node) []PeerAddress {
 			if value == "" || !peer.NodeSelectors.Match(node.Labels) {
 				continue
 			}
-			parts := AnnotatedRouters(value)
+			parts := AnnotatedAddresses(value)
 			for _, text := range parts[:min(len(parts), MaxAnnotatedRouters)] {
 				addr, _ := ParsePeerAddr(text) // The node's session says what is wrong.
 				add(peer, addr)
