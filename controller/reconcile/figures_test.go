@@ -78,6 +78,36 @@ daymark_controller_speakers_gone 0
 	exports("in a new term, before its first pass", leads)
 }
 
+// A series that stays when its object is deleted is an alert that nobody can end.
+func TestFigures_VanishWithWhatTheyTellOf(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	s := newScene(Config{Leader: &Leader{leading: t.Context(), term: 1}, Registerer: registry})
+	green := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "green", UID: "green", ResourceVersion: "1"}}
+	green.Spec.Addresses = []v1beta1.AddressRange{"198.51.100.0/28"}
+	s.cache.Put(green)
+	exports := func(what string, pools, waiting, services int) {
+		t.Helper()
+		if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
+			t.Fatal(err)
+		}
+		s.write()
+		for name, want := range map[string]int{
+			"daymark_pool_addresses": pools, "daymark_pool_services_waiting": waiting, "daymark_controller_services": services,
+		} {
+			if got, err := testutil.GatherAndCount(registry, name); err != nil || got != want {
+				t.Errorf("%s: %d series of %s (%v), want %d", what, got, name, err, want)
+			}
+		}
+	}
+	exports("all are there", 4, 2, 2)
+	s.cache.Delete(green)
+	exports("without a pool", 2, 1, 2)
+	for _, name := range []string{"a", "b"} {
+		s.cache.Delete(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}})
+	}
+	exports("without Services", 2, 1, 0)
+}
+
 // nodeThatHolds puts a node into the cache that is ready, and the report of its speaker.
 func (s *scene) nodeThatHolds(name, owner string, ready corev1.ConditionStatus, held ...string) {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: "1"}}
