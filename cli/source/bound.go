@@ -14,7 +14,7 @@ import (
 const (
 	// maxValues in one object. The 3 MiB that the API server takes have fewer of the shortest that Kubernetes writes.
 	maxValues = 300_000
-	// maxMemory of all objects of a file. What Kubernetes writes takes about twice its text.
+	// maxMemory of all objects of a file. Services and EndpointSlices, of which there are most, take less than twice their text.
 	maxMemory = 2 * maxBytes
 )
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/reason"
 	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
@@ -78,17 +81,8 @@ var worldChanges = []struct {
 		s.cache.Put(lan)
 	}},
 	{"a speaker says that there is a conflict, or none", func(t *rapid.T, s *scaleScene) {
-		speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: s.version()}}
-		speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}}
-		speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
 		address := rapid.SampledFrom([]string{"10.0.0.2", "10.0.0.7"}).Draw(t, "address")
-		if rapid.Bool().Draw(t, "conflict") {
-			speaker.Status.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: address, MAC: "02:00:00:00:00:01", Interface: "eth0"}}
-		}
-		if rapid.Bool().Draw(t, "held") {
-			speaker.Status.Layer2.IPv4, speaker.Status.Layer2.Held = 1, []v1beta1.HeldAddress{{Address: address}}
-		}
-		s.cache.Put(speaker)
+		s.report(address, rapid.Bool().Draw(t, "conflict"), rapid.Bool().Draw(t, "held"))
 	}},
 	{"sessions go down or come up, or their speaker does", func(t *rapid.T, s *scaleScene) {
 		name := rapid.SampledFrom([]string{"n1", "n2"}).Draw(t, "node")
@@ -126,6 +120,20 @@ func (s *scaleScene) announceByBGP() {
 	s.cache.Put(speaker)
 }
 
+// report has a speaker with a session say of an address that another host uses it, or that its node holds it.
+func (s *scaleScene) report(address string, conflict, held bool) {
+	speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "n1", ResourceVersion: s.version()}}
+	speaker.Status.BGP = []v1beta1.BGPSession{{Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished, Families: []v1beta1.AddressFamily{v1beta1.IPv4}}}
+	speaker.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionMembershipKnown, Status: metav1.ConditionTrue}}
+	if conflict {
+		speaker.Status.Layer2.Conflicts = []v1beta1.AddressConflict{{Address: address, MAC: "02:00:00:00:00:01", Interface: "eth0"}}
+	}
+	if held {
+		speaker.Status.Layer2.IPv4, speaker.Status.Layer2.Held = 1, []v1beta1.HeldAddress{{Address: address}}
+	}
+	s.cache.Put(speaker)
+}
+
 func (s *scaleScene) version() string {
 	s.edits++
 	return "e" + strconv.Itoa(s.edits)
@@ -150,6 +158,9 @@ func TestLoop_SettledServicesNeedNoLook(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newScaleScene(t, rapid.IntRange(1, 5).Draw(t, "services"))
 		s.announceByBGP()
+		if rapid.Bool().Draw(t, "by layer 2 alone") {
+			s.cache.Delete(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})
+		}
 		for i := range s.services {
 			if rapid.Bool().Draw(t, "shares nothing") {
 				continue
@@ -184,6 +195,39 @@ func TestLoop_SettledServicesNeedNoLook(t *testing.T) {
 			now = now.Add(time.Second)
 		}
 	})
+}
+
+// What waits to be written of a Service that a node had begun to hold is not written when none holds it any more.
+func TestLoop_AWaitingWriteFollowsTheHolders(t *testing.T) {
+	for _, test := range []struct {
+		name            string
+		conflict, byBGP bool
+		unheld          reason.Reason
+	}{
+		{"it was left to another host", true, true, announce.ReasonAddressConflict},
+		{"it is new, by layer 2 alone", false, false, announce.ReasonNoHolder},
+	} {
+		s := newScaleScene(t, 0)
+		s.announceByBGP()
+		if !test.byBGP {
+			s.cache.Delete(&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "bgp"}})
+		}
+		s.add()
+		says := func(conflict, held bool) string {
+			s.report("10.0.0.2", conflict, held)
+			desired := s.decide(t)["{Service default web-0}"]
+			if c := meta.FindStatusCondition(desired.Conditions, v1beta1.ConditionAnnounced); c != nil {
+				return c.Reason
+			}
+			return "nothing new"
+		}
+		first := says(test.conflict, false)
+		s.store()
+		got := []string{first, says(false, true), says(false, true), says(false, false)}
+		if want := []string{test.unheld.Name, announce.ReasonAnnounced.Name, announce.ReasonAnnounced.Name, "nothing new"}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, not %v", test.name, got, want)
+		}
+	}
 }
 
 // A Service whose first address waits to be written is looked at again when another Service at that address loses its session affinity.

@@ -181,13 +181,20 @@ func saidOfProxy(speaker *v1beta1.Speaker) proxyhealth.State {
 
 // nodesToAsk are the nodes that one may ask about, in an order by a hash that differs from node to node: all that are up but itself.
 func nodesToAsk(self string, nodes []*lb.Node) []string {
-	var others []string
+	type ranked struct {
+		rank uint64
+		name string
+	}
+	var others []ranked
 	for _, node := range nodes {
 		if node.Name != self && !node.Down {
-			others = append(others, node.Name)
+			others = append(others, ranked{rendezvous.Mix(rendezvous.Hash(self + "\x00" + node.Name)), node.Name})
 		}
 	}
-	rank := func(node string) uint64 { return rendezvous.Mix(rendezvous.Hash(self + "\x00" + node)) }
-	slices.SortFunc(others, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
-	return others
+	slices.SortFunc(others, func(a, b ranked) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.name, b.name)) })
+	names := make([]string, len(others))
+	for i := range others {
+		names[i] = others[i].name
+	}
+	return names
 }

@@ -90,7 +90,8 @@ func (l *Loop) askAboutProxies(seen *snapshot, in *proxyhealth.Input) {
 	if len(ask) > 0 {
 		var known bool
 		in.Others, known = l.others.States()
-		in.Asking = !known
+		// The objects of others may be as old as this node's own is: that says whether what a speaker reports is written at all.
+		in.Asking = !known || seen.own == nil || saidOfProxy(seen.own) != proxyhealth.Fails
 	}
 }
 

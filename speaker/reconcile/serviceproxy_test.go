@@ -105,15 +105,19 @@ func TestLoop_ProxiesThatFailOnMostNodesWithdrawNone(t *testing.T) {
 
 // Without gossip a few others are read about. The node is withdrawn when most of these work, and when that is not known it is not.
 func TestLoop_WithoutGossipOthersAreReadAbout(t *testing.T) {
+	mostWork := []proxyhealth.State{proxyhealth.Works, proxyhealth.Fails, proxyhealth.Works}
 	for name, test := range map[string]struct {
+		own       *v1beta1.Speaker
 		states    []proxyhealth.State
 		announces bool
 		reason    string
 	}{
-		"not known yet": {nil, true, "Fails"},
-		"most work":     {[]proxyhealth.State{proxyhealth.Works, proxyhealth.Fails, proxyhealth.Works}, false, v1beta1.ReasonAttractsNothing},
-		"most fail":     {[]proxyhealth.State{proxyhealth.Works, proxyhealth.Fails}, true, "OthersUnknown"},
-		"none is there": {[]proxyhealth.State{}, true, "OthersUnknown"},
+		"not known yet":               {proxyFails, nil, true, "Fails"},
+		"most work":                   {proxyFails, mostWork, false, v1beta1.ReasonAttractsNothing},
+		"most fail":                   {proxyFails, []proxyhealth.State{proxyhealth.Works, proxyhealth.Fails}, true, "OthersUnknown"},
+		"none is there":               {proxyFails, []proxyhealth.State{}, true, "OthersUnknown"},
+		"nobody can write, perhaps":   {proxyWorks, mostWork, true, "Fails"},
+		"its own report is not there": {nil, mostWork, true, "Fails"},
 	} {
 		bubble.Test(t, func(t *testing.T) {
 			f := newFixture(t)
@@ -128,7 +132,7 @@ func TestLoop_WithoutGossipOthersAreReadAbout(t *testing.T) {
 				t.Errorf("%s: after 2 s BGP announces %v, %+v, asked is %v", name, f.bgp.desired, c, f.others.asked)
 			}
 			f.passes(t, 8*time.Second)
-			f.others.states = test.states
+			f.others.states, f.reported = test.states, test.own
 			f.passes(t, time.Minute)
 			if c := f.proxyCondition(t); f.announcesByBGP() != test.announces || c.Status != metav1.ConditionTrue || c.Reason != test.reason {
 				t.Errorf("%s: BGP announces %v, %+v", name, f.bgp.desired, c)
