@@ -30,11 +30,6 @@ func (s *Session) administerAs(other *Session) {
 	}
 }
 
-// carriesRoutes reports whether adminState lets sessions with a peer carry routes.
-func carriesRoutes(peer *lb.Peer) bool {
-	return peer.AdminState != v1beta1.AdminDown && peer.AdminState != v1beta1.AdminMaintenance
-}
-
 // Down reports whether an administrator wants no session.
 func (s *Session) Down() bool { return s.AdminState == v1beta1.AdminDown }
 

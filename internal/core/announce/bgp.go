@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
@@ -19,25 +20,21 @@ func (r *rules) sessions(kept *derived) []Session {
 	}
 	nextHopsFrom := r.nextHopsFrom(r.nodes[me].Node)
 	var sessions []Session
-	peers := map[string]*lb.Peer{}
 	for _, peer := range r.peers {
 		if !selects(peer, r.nodes[me].Node) {
 			continue
 		}
-		peers[peer.Name] = peer
+		paths := kept.pathsTo(r, peer)
 		for _, session := range r.sessionsWith(peer, r.nodes[me].Node) {
 			session.NextHopsFrom, session.MaximumPrefixes = nextHopsFrom, peer.MaximumPrefixes
+			session.administer(peer, paths)
 			session.Links = [2]int{r.linkIndex(session.Address.Zone()), r.linkIndex(session.VRF)}
 			session.MultiHopBFD = r.multiHopBFD(&session, peer)
+			r.unwatchOwn(&session)
 			sessions = append(sessions, session)
 		}
 	}
-	also := resolveDuplicateRouters(sessions, peers, r.world.Running)
-	for i := range sessions {
-		session, peer := &sessions[i], peers[sessions[i].Peer]
-		session.administer(peer, kept.pathsTo(r, peer, also[session.Name]))
-		r.unwatchOwn(session)
-	}
+	r.resolveDuplicateRouters(sessions)
 	slices.SortFunc(sessions, func(a, b Session) int { return strings.Compare(a.Name, b.Name) })
 	return sessions
 }
@@ -74,36 +71,30 @@ func (r *rules) multiHopBFD(s *Session, peer *lb.Peer) bool {
 }
 
 // resolveDuplicateRouters leaves a router that several BGPPeers name to the oldest of them that can have a session with it;
-// with two, the router would close one session for the other again and again. It sorts the sessions by their peers' age, and returns the
-// other peers that name the router of a session, by its name: it carries what is meant for them, too, so that an advertisement may go over
-// from one name of a router to another.
-func resolveDuplicateRouters(sessions []Session, peers map[string]*lb.Peer, running map[string]bool) (also map[string][]*lb.Peer) {
+// with two, the router would close one session for the other again and again. It sorts the sessions by their peers' age.
+func (r *rules) resolveDuplicateRouters(sessions []Session) {
 	type router struct {
 		vrf  string
 		addr netip.AddrPort
 	}
-	slices.SortStableFunc(sessions, func(a, b Session) int { return peers[a.Peer].Created.Compare(peers[b.Peer].Created) })
+	created := make(map[string]time.Time, len(r.peers))
+	for _, peer := range r.peers {
+		created[peer.Name] = peer.Created
+	}
+	slices.SortStableFunc(sessions, func(a, b Session) int { return created[a.Peer].Compare(created[b.Peer]) })
 	oldest := map[router]*Session{}
-	also = map[string][]*lb.Peer{}
 	for i := range sessions {
 		session := &sessions[i]
 		key := router{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
-		if !session.Address.IsValid() || session.Former || session.Problem != "" && !running[session.Name] {
+		if !session.Address.IsValid() || session.Former || session.Problem != "" && !r.world.Running[session.Name] {
 			continue
 		}
-		other := oldest[key]
-		if other == nil {
+		if other := oldest[key]; other == nil {
 			oldest[key] = session
-			continue
-		}
-		if peer := peers[session.Peer]; session.Peer != other.Peer && carriesRoutes(peer) {
-			also[other.Name] = append(also[other.Name], peer)
-		}
-		if session.Problem == "" {
+		} else if session.Problem == "" {
 			session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, key.addr)
 		}
 	}
-	return also
 }
 
 // route is an address that this node announces, with the advertisements that announce it.
@@ -155,12 +146,11 @@ func (r *rules) routes(node int) []route {
 	return routes
 }
 
-// advertisementsFor are the advertisements that are meant for a peer, or for one of others with the same router.
-func (r *rules) advertisementsFor(peer *lb.Peer, also ...*lb.Peer) advertisementSet {
+// advertisementsFor are the advertisements that are meant for a peer.
+func (r *rules) advertisementsFor(peer *lb.Peer) advertisementSet {
 	var meant advertisementSet
 	for i := range r.bgp {
-		matches := func(p *lb.Peer) bool { return r.bgp[i].MatchesPeer(p.Name) }
-		if matches(peer) || slices.ContainsFunc(also, matches) {
+		if r.bgp[i].MatchesPeer(peer.Name) {
 			meant += r.bgp[i].self
 		}
 	}

@@ -279,47 +279,6 @@ func TestSessions_DuplicateRouterIsLeftToTheOlderPeer(t *testing.T) {
 	}
 }
 
-// An advertisement goes over from one name of a router to another, at whichever moment: the one session has its routes.
-func TestSessions_RoutesForEitherNameOfARouter(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		peers  []string
-		change func(younger *lb.Peer)
-		routes bool
-	}{
-		{"it names the older", []string{"router"}, nil, true},
-		{"it names both", []string{"router", "tor-a"}, nil, true},
-		{"it names the younger", []string{"tor-a"}, nil, true},
-		{"it names another", []string{"tor-b"}, nil, false},
-		{"the younger is in maintenance", []string{"tor-a"}, func(p *lb.Peer) { p.AdminState = v1beta1.AdminMaintenance }, false},
-		{"the younger is down", []string{"tor-a"}, func(p *lb.Peer) { p.AdminState = v1beta1.AdminDown }, false},
-		{"the younger has another router", []string{"tor-a"}, func(p *lb.Peer) { p.Address = netip.MustParseAddr("192.0.2.2") }, false},
-		{"the younger cannot have a session", []string{"tor-a"}, func(p *lb.Peer) { p.Password = &lb.SecretKey{Name: "missing", Key: "password"} }, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			w := cluster()
-			w.add("web", "198.19.0.1", everyNode...)
-			before := Compute(w).Sessions[0].Paths
-			younger := *w.Peers[0]
-			younger.Name, younger.Created = "tor-a", younger.Created.Add(time.Second)
-			if test.change != nil {
-				test.change(&younger)
-			}
-			w.Peers = append(w.Peers, &younger)
-			w.BGPAdvertisements[0].Peers = test.peers
-			want := before
-			if !test.routes {
-				want = nil
-			}
-			session := Compute(w).Sessions[0]
-			if session.Name != "router" || session.Problem != "" || len(before) == 0 ||
-				!slices.EqualFunc(session.Paths, want, func(a, b Path) bool { return a.Prefix == b.Prefix }) {
-				t.Errorf("session %s, problem %q, has paths %v; want %v", session.Name, session.Problem, session.Paths, want)
-			}
-		})
-	}
-}
-
 func TestSessions_FromAnnotationOfTheNode(t *testing.T) {
 	w := cluster()
 	w.Peers[0].Address, w.Peers[0].NodeAnnotation = netip.Addr{}, "example.com/routers"

@@ -144,10 +144,9 @@ type limitedPaths struct {
 	beyond      map[netip.Prefix]bool
 }
 
-// pathsTo are the paths to a peer, and those that are meant for others with the same router. Peers that get the same advertisements share
-// one list of paths.
-func (d *derived) pathsTo(r *rules, peer *lb.Peer, also []*lb.Peer) *limitedPaths {
-	key := limitKey{r.advertisementsFor(peer, also...), peer.MaximumPrefixes}
+// pathsTo are the paths to a peer. Peers that get the same advertisements share one list of paths.
+func (d *derived) pathsTo(r *rules, peer *lb.Peer) *limitedPaths {
+	key := limitKey{r.advertisementsFor(peer), peer.MaximumPrefixes}
 	if known := d.limited[key]; known != nil {
 		return known
 	}
@@ -157,7 +156,7 @@ func (d *derived) pathsTo(r *rules, peer *lb.Peer, also []*lb.Peer) *limitedPath
 		all = r.paths(d.routes, key.meant, d.attributes[key.meant])
 		d.paths[key.meant] = all
 	}
-	beyond := r.beyondMaximum(key, all, d.routes)
+	beyond := r.beyondMaximum(peer, all, d.routes)
 	d.limited[key] = &limitedPaths{without(all, beyond), all, beyond}
 	return d.limited[key]
 }

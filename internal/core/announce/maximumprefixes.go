@@ -22,13 +22,13 @@ type aged struct {
 	created time.Time
 }
 
-// beyondMaximum are the prefixes that a node must not send to a peer with a limit, given all of its paths for it and the routes that they
+// beyondMaximum are the prefixes that a node must not send to a peer, given all of its paths for it and the routes that they
 // come from; nil when it may send all.
-func (r *rules) beyondMaximum(limit limitKey, paths []Path, routes []route) map[netip.Prefix]bool {
-	if limit.maximum == 0 || len(paths) <= limit.maximum {
+func (r *rules) beyondMaximum(peer *lb.Peer, paths []Path, routes []route) map[netip.Prefix]bool {
+	if peer.MaximumPrefixes == 0 || len(paths) <= peer.MaximumPrefixes {
 		return nil
 	}
-	created := r.ages(routes, limit.meant)
+	created := r.ages(routes, r.advertisementsFor(peer))
 	var beyond map[netip.Prefix]bool
 	for _, family := range []lb.Family{lb.IPv4, lb.IPv6} {
 		var all []aged
@@ -37,14 +37,14 @@ func (r *rules) beyondMaximum(limit limitKey, paths []Path, routes []route) map[
 				all = append(all, aged{prefix, created[prefix]})
 			}
 		}
-		if len(all) <= limit.maximum {
+		if len(all) <= peer.MaximumPrefixes {
 			continue
 		}
 		slices.SortFunc(all, compareAged)
 		if beyond == nil {
 			beyond = map[netip.Prefix]bool{}
 		}
-		for _, a := range all[limit.maximum:] {
+		for _, a := range all[peer.MaximumPrefixes:] {
 			beyond[a.prefix] = true
 		}
 	}
@@ -140,7 +140,7 @@ func (e *Explainer) beyondMaximum(a address, key addressKey, peer *lb.Peer, node
 	meant := r.advertisementsFor(peer)
 	if !known {
 		routes := r.routes(node)
-		beyond = r.beyondMaximum(limitKey{meant, peer.MaximumPrefixes}, r.paths(routes, meant, map[variant]*Attributes{}), routes)
+		beyond = r.beyondMaximum(peer, r.paths(routes, meant, map[variant]*Attributes{}), routes)
 		e.beyond[at] = beyond
 	}
 	if len(beyond) == 0 {
