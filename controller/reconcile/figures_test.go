@@ -66,10 +66,22 @@ daymark_controller_services{condition="Announced",reason="NoEndpoint",status="Fa
 # TYPE daymark_controller_speakers_gone gauge
 daymark_controller_speakers_gone 0
 `)
+	s.cache.Delete(&v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "blue"}})
+	if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := testutil.ToFloat64(s.metrics.writesPending.WithLabelValues("address")); got == 0 {
+		t.Error("no write waits though the pool is gone")
+	}
 	s.leader.leading = nil
 	exports("without the lease, and before another pass", stands)
 	if _, err := s.Reconcile(t.Context(), loop.Wake{}); err != nil {
 		t.Fatal(err)
+	}
+	for _, kind := range []string{"address", "text"} {
+		if got := testutil.ToFloat64(s.metrics.writesPending.WithLabelValues(kind)); got != 0 {
+			t.Errorf("%v writes wait (%s) of who does not lead any more", got, kind)
+		}
 	}
 	if !reflect.ValueOf(s.planner).IsZero() || s.metrics.figures.Load() != nil {
 		t.Error("who does not lead any more remembers who had which address")

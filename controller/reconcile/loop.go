@@ -171,7 +171,6 @@ func (l *Loop) Reconcile(context.Context, loop.Wake) (result reconcile.Result, e
 			l.passed.Store(false)
 			l.term = term
 			l.forget()
-			l.writer.Forget()
 		}
 		var err error
 		result, err = l.pass(ctx)
@@ -189,6 +188,7 @@ func (l *Loop) forget() {
 	l.accepted = newAccepted()
 	l.metrics.figures.Store(nil)
 	l.metrics.looked.Store(nil)
+	l.writer.Forget()
 }
 
 // pass looks, decides, and hands what is to be written to the writer. It waits for no write.

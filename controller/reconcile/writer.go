@@ -173,7 +173,7 @@ func (w *writer) Release() {
 	notify(w.changed)
 }
 
-// Forget drops everything, for a new term of leadership.
+// Forget drops what has not begun and what has ended: another process leads, or did.
 func (w *writer) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
