@@ -127,6 +127,9 @@ func TestMonitor_SetInAnyOrder(t *testing.T) {
 		if got := len(r.Status()); got != len(desired) {
 			t.Fatalf("%d sessions, want %d", got, len(desired))
 		}
+		if got, err := testutil.GatherAndCount(r.registry, "daymark_bfd_session_up"); err != nil || got != len(desired) {
+			t.Fatalf("%d sessions are counted (%v), want %d", got, err, len(desired))
+		}
 		for i := range desired {
 			r.up(desired[i].Name)
 			far.up(desired[i].Name)

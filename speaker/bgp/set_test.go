@@ -262,6 +262,24 @@ daymark_bgp_session_warnings{peer="tor",session="tor-192.0.2.1"} 1
 	}
 }
 
+// A series that stays when its session is gone is an alert that nobody can end.
+func TestSpeaker_MetricsGoWithTheirSession(t *testing.T) {
+	t.Parallel()
+	one, two := local(t, "one", newHost(t), nil), local(t, "two", newHost(t), nil)
+	startRouter(t, one)
+	speaker := start(t, one, two)
+	speaker.up("one")
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(collector{speaker.Speaker})
+	for _, desired := range [][]announce.Session{{one, two}, {two}, {one}, nil} {
+		speaker.set(desired...)
+		got, err := testutil.GatherAndCount(registry, "daymark_bgp_session_up", "daymark_bgp_session_flaps_total", "daymark_bgp_prefixes_desired")
+		if want := 4 * len(desired); err != nil || got != want { // The last one has both families.
+			t.Errorf("%d series of %d sessions (%v), want %d", got, len(desired), err, want)
+		}
+	}
+}
+
 func TestStatus_BehindUntilTheRouterIsTold(t *testing.T) {
 	t.Parallel()
 	routes := func(med uint32) []announce.Path {
