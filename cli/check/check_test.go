@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -22,6 +23,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/goldentest"
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/view"
+	"github.com/daymark-lb/daymark/internal/core/status"
 )
 
 // now is the time of the clusters in testdata.
@@ -295,5 +297,25 @@ func TestChecks_SpeakerThatDoesNotCountTheOthers(t *testing.T) {
 	}
 	if found := gossip(o.input(t)); uncounted == 0 || len(found) > 0 {
 		t.Errorf("of %d speakers that do not count the others it is said: %v", uncounted, found)
+	}
+}
+
+// A service proxy that is just being restarted fails for some seconds, in which the node announces all the same.
+func TestChecks_ServiceProxyThatHasJustBegunToFail(t *testing.T) {
+	for why, want := range map[string]Severity{status.ProxyFails.Name: Warning, status.ProxyOthersUnknown.Name: Error, v1beta1.ReasonAttractsNothing: Error} {
+		all, o := cluster(t, "healthy")
+		changed := 0
+		for _, item := range all.Items {
+			s, ok := item.(*v1beta1.Speaker)
+			if !ok {
+				continue
+			}
+			changed++
+			meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: v1beta1.ConditionServiceProxyUnhealthy, Status: metav1.ConditionTrue, Reason: why, Message: "it fails"})
+		}
+		found := serviceProxy(o.input(t))
+		if changed == 0 || len(found) != changed || found[0].Severity != want {
+			t.Errorf("%s, of %d nodes: %v, want severity %v", why, changed, found, want)
+		}
 	}
 }

@@ -194,9 +194,14 @@ func gossip(in *Input) (found []Finding) {
 func serviceProxy(in *Input) (found []Finding) {
 	for _, s := range source.Of[*v1beta1.Speaker](in.Objects) {
 		c := meta.FindStatusCondition(s.Status.Conditions, v1beta1.ConditionServiceProxyUnhealthy)
-		if c != nil && c.Status == "True" && !lb.SpeakerGone(s) {
-			found = append(found, Finding{Severity: Error, Object: "Node " + s.Name, Message: "its service proxy is not well: " + c.Message})
+		if c == nil || c.Status != "True" || lb.SpeakerGone(s) {
+			continue
 		}
+		about := Finding{Severity: Error, Object: "Node " + s.Name, Message: "its service proxy is not well: " + c.Message}
+		if c.Reason == status.ProxyFails.Name { // So is one that is just being restarted.
+			about.Severity = Warning
+		}
+		found = append(found, about)
 	}
 	return found
 }
