@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -51,6 +52,7 @@ func TestLeader_StopsBeforeALeaseThatItCannotRenewRunsOut(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- leader.Start(ctx) }()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if leads, _ := leader.Leads(); !leads {
 			t.Fatal("it does not lead")
 		}
