@@ -62,8 +62,8 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 		desired = l.removedFinalizer(c, l.contested(c, desired, settings, explainer))
 		w := l.serviceWrite(c, desired, a.Released)
 		add(w)
-		onSegment, awaits := segmentAddresses(c, &desired, explainer)
-		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone && !awaits {
+		onSegment, follows := segmentAddresses(c, &desired, explainer)
+		if a.Plain() && !c.Uncertain && !c.lostFinalizer() && l.contests.calm(c) && alone && !follows {
 			l.settled.settle(a, endpoints, explainer.Bases(desired.In(c.Service)), onSegment, w)
 		} else {
 			l.counted.countService(desired.Conditions)
@@ -81,26 +81,14 @@ func (l *Loop) serviceWrites(s *snapshot, plan *ipam.Plan, explainer *announce.E
 }
 
 // segmentAddresses are the addresses of a Service that is announced, or will be, which one node is to hold by layer 2. It also reports whether
-// what it should say changes with the reports of who holds them: it awaits one, or had awaited it until now and none of that is written yet.
-func segmentAddresses(c *cachedService, desired *status.Service, explainer *announce.Explainer) (addresses []netip.Addr, awaits bool) {
+// what it should say changes with the reports of who holds them.
+func segmentAddresses(c *cachedService, desired *status.Service, explainer *announce.Explainer) (addresses []netip.Addr, follows bool) {
 	service := desired.In(c.Service)
-	awaits = status.AwaitsHolder(desired.Conditions, service.Ingress, explainer.World().Conflicts)
+	awaits := status.AwaitsHolder(desired.Conditions, service.Ingress, explainer.World().Conflicts)
 	if !awaits && !meta.IsStatusConditionTrue(desired.Conditions, v1beta1.ConditionAnnounced) {
 		return nil, false
 	}
-	addresses = explainer.OnSegment(service)
-	return addresses, awaits || awaited(c, addresses) || awaitsFirst(c, service, explainer)
-}
-
-// awaited reports whether it is written of a Service that another host uses its address: once none does, it says so until a node holds it.
-func awaited(c *cachedService, onSegment []netip.Addr) bool {
-	written := meta.FindStatusCondition(c.Written.Conditions, v1beta1.ConditionAnnounced)
-	return written != nil && written.Reason == announce.ReasonAddressConflict.Name && len(onSegment) > 0
-}
-
-// awaitsFirst reports whether a Service that is announced by layer 2 alone has not been written to be announced.
-func awaitsFirst(c *cachedService, service *lb.Service, explainer *announce.Explainer) bool {
-	return !meta.IsStatusConditionTrue(c.Written.Conditions, v1beta1.ConditionAnnounced) && len(explainer.OnlyOnSegment(service)) > 0
+	return explainer.OnSegment(service), awaits || c.Written.FollowsHolders(service, explainer)
 }
 
 // serviceWrite makes a write of what a Service should have; nil: it has that.

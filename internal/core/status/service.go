@@ -286,6 +286,19 @@ func (s *Service) Announced(service *lb.Service, held Held, explainer *announce.
 	return now
 }
 
+// FollowsHolders reports whether Announced of a Service that has these conditions so far depends on who holds its addresses.
+func (s *Service) FollowsHolders(service *lb.Service, explainer *announce.Explainer) bool {
+	before := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionAnnounced)
+	switch {
+	case before != nil && before.Status == metav1.ConditionTrue:
+		return false
+	case before != nil && before.Reason == announce.ReasonAddressConflict.Name && len(explainer.OnSegment(service)) > 0:
+		return true
+	default:
+		return len(explainer.OnlyOnSegment(service)) > 0
+	}
+}
+
 // awaits reports whether no node holds an address.
 func (h Held) awaits(addr netip.Addr) bool {
 	holders, known := h(addr)
