@@ -156,3 +156,31 @@ func TestTable_WhatAnEarlierProcessWantedGoes(t *testing.T) {
 		t.Errorf("the kernel has %d addresses, want %d (%v)", len(kept), len(want), err)
 	}
 }
+
+// The kernel leaves some elements of a set out when it makes room for more of them meanwhile.
+func TestTable_WhatTheKernelLeavesOutOnceGoesAsWell(t *testing.T) {
+	list := manyEntries()
+	if err := newTable(ipv4).set(list, DefaultRate, lease, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []string{mapNext, mapHops} {
+		t.Run(set, func(t *testing.T) {
+			tab, left := newTable(ipv4), false
+			tab.dump = func(c *nftables.Conn, s *nftables.Set) ([]nftables.SetElement, error) {
+				elements, err := c.GetSetElements(s)
+				if s.Name == set && !left {
+					left = true
+					elements = elements[35:]
+				}
+				return elements, err
+			}
+			kept, err := tab.read()
+			if err != nil || !left || !slices.Equal(kept, list) {
+				t.Errorf("read are %d addresses, want %d (%v)", len(kept), len(list), err)
+			}
+		})
+	}
+	if err := newTable(ipv4).remove(); err != nil {
+		t.Error(err)
+	}
+}

@@ -58,8 +58,9 @@ type table struct {
 	lacking string
 	// unresetting: the kernel cannot reset connections before a packet is routed; earlier than 5.9 it could not.
 	unresetting bool
-	// commit gives the kernel a transaction.
+	// commit gives the kernel a transaction, dump returns what a set of the kernel has.
 	commit func(*nftables.Conn) error
+	dump   func(*nftables.Conn, *nftables.Set) ([]nftables.SetElement, error)
 	// ports are those by which it has.
 	ports *ports
 	// entries that were written last.
@@ -69,7 +70,7 @@ type table struct {
 }
 
 func newTable(f family) *table {
-	return &table{family: f, commit: (*nftables.Conn).Flush, ports: &ports{}}
+	return &table{family: f, commit: (*nftables.Conn).Flush, dump: (*nftables.Conn).GetSetElements, ports: &ports{}}
 }
 
 // kernel returns the table as the library wants it.
@@ -346,18 +347,28 @@ func (t *table) read() ([]entry, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("look for the table %s: %w", t.family, err)
 	}
-	byAddr := map[netip.Addr]entry{}
-	for _, s := range t.sets(t.kernel()) {
-		elements, err := c.GetSetElements(s)
-		if err != nil {
-			return nil, fmt.Errorf("read the set %s: %w", s.Name, err)
-		}
-		for _, element := range elements {
-			if addr, ok := netip.AddrFromSlice(element.Key); ok {
-				e := byAddr[addr]
-				e.addr = addr
-				e.learn(s.Name, &element)
-				byAddr[addr] = e
+	type element struct {
+		set string
+		key netip.Addr
+	}
+	byAddr, known := map[netip.Addr]entry{}, map[element]bool{}
+	// The kernel tells a set in parts, each from where the one before ended, and leaves some elements out when its hash table has grown in
+	// between. What is not known to be there would not be taken out either, so all is read until nothing new is told.
+	for before := -1; before != len(known); {
+		before = len(known)
+		for _, s := range t.sets(t.kernel()) {
+			elements, err := t.dump(c, s)
+			if err != nil {
+				return nil, fmt.Errorf("read the set %s: %w", s.Name, err)
+			}
+			for _, e := range elements {
+				if addr, ok := netip.AddrFromSlice(e.Key); ok {
+					known[element{s.Name, addr}] = true
+					has := byAddr[addr]
+					has.addr = addr
+					has.learn(s.Name, &e)
+					byAddr[addr] = has
+				}
 			}
 		}
 	}
