@@ -15,12 +15,16 @@ const (
 	refuseInterval = 100 * time.Millisecond
 	// closedTimeout is for how long it counts that a host has refused datagrams.
 	closedTimeout = 30 * time.Second
+	// silence is what is said of who does not answer, and silenceAfter how long attempts must have been without another answer for that.
+	silence      = "nothing answers"
+	silenceAfter = 30 * time.Second
 )
 
 // joinFailure is why the last attempt to reach a speaker failed.
 type joinFailure struct {
-	// text for a person; "": there was no attempt yet.
+	// text for a person; "": there was no attempt yet. seen is when an attempt last failed so.
 	text string
+	seen time.Time
 	// refused: the host said that nobody listens there: by a reset of a connection and, since a firewall sends that as well, by ICMP to a
 	// datagram. Where a firewall closes both ports as a host does, nobody can tell. closed is when the ICMP came.
 	refused bool
@@ -44,13 +48,22 @@ func refusalOf(from netip.Addr, at netip.AddrPort, err error, before joinFailure
 	}
 }
 
+// steady returns what to say of an attempt that failed, and since when, by what was said before: a firewall refuses only so many a second, so
+// that one attempt is refused and the next is not answered. Each change of the words is a write.
+func steady(text string, now time.Time, before string, seen time.Time) (string, time.Time) {
+	if text == silence && before != "" && now.Sub(seen) < silenceAfter {
+		return before, seen
+	}
+	return text, now
+}
+
 // describe returns in plain words what an error of memberlist's Join means. memberlist gives its errors as text only.
 func describe(err error) string {
 	text := err.Error()
 	for _, known := range []struct{ sign, words string }{
 		{"connection refused", "the connection is refused: no speaker runs there, or a firewall rejects it"},
-		{"i/o timeout", "nothing answers"},
-		{"no route to host", "there is no route to it"},
+		{"i/o timeout", silence},
+		{"no route to host", silence}, // It does not even answer ARP or NDP.
 		{"network is unreachable", "its network is unreachable"},
 		{"EOF", "it hangs up, as if its gossip key were another"},
 		{"connection reset", "it hangs up, as if its gossip key were another, or this node unknown to it"},

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/daymark-lb/daymark/internal/netnstest"
 )
@@ -84,11 +85,36 @@ func TestDescribe_SaysWhatAFailureMeans(t *testing.T) {
 	for text, want := range map[string]string{
 		"1 error occurred:\n\t* failed to join 1.2.3.4:7946: dial tcp: connect: connection refused": "refused",
 		"failed to join 1.2.3.4:7946: dial tcp: i/o timeout":                                        "nothing answers",
+		"failed to join 1.2.3.4:7946: dial tcp: connect: no route to host":                          "nothing answers",
 		"failed to join 1.2.3.4:7946: EOF":                                                          "key",
 		"something\n\t* new":                                                                        "something * new",
 	} {
 		if got := describe(errors.New(text)); !strings.Contains(got, want) {
 			t.Errorf("%q became %q, want %q in it", text, got, want)
+		}
+	}
+}
+
+// What is said of a node that is dead is the same after each attempt, also where the answers to some are left out by a firewall that sends so
+// many a second: each change is a write.
+func TestSteady_SilenceTakesNothingBackAtOnce(t *testing.T) {
+	const rejects, closed = "a firewall rejects the connection", "the connection is refused"
+	begins := time.Now()
+	text, seen := "", time.Time{}
+	for _, step := range []struct {
+		at         time.Duration
+		text, says string
+	}{
+		{0, silence, silence},
+		{time.Second, rejects, rejects},
+		{2 * time.Second, silence, rejects},
+		{3 * time.Second, rejects, rejects},
+		{4 * time.Second, closed, closed},
+		{4*time.Second + silenceAfter - 1, silence, closed},
+		{4*time.Second + silenceAfter, silence, silence},
+	} {
+		if text, seen = steady(step.text, begins.Add(step.at), text, seen); text != step.says {
+			t.Errorf("%s after %v: it says %q", step.text, step.at, text)
 		}
 	}
 }

@@ -192,6 +192,7 @@ func (m *Membership) join(node string, at netip.AddrPort) bool {
 		default:
 			failure = refusalOf(m.at.Addr(), at, err, before)
 		}
+		failure.text, failure.seen = steady(failure.text, time.Now(), before.text, before.seen)
 	}
 	m.mu.Lock()
 	before = m.failures[node]
@@ -199,7 +200,8 @@ func (m *Membership) join(node string, at netip.AddrPort) bool {
 	if _, expected := m.expected[node]; err != nil && expected {
 		m.failures[node] = failure
 	}
-	changed := before != m.failures[node]
+	now := m.failures[node]
+	changed := before.text != now.text || before.refused != now.refused
 	m.updateBootstrap()
 	m.mu.Unlock()
 	if changed {

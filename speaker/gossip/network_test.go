@@ -30,8 +30,8 @@ type network struct {
 	drops func(size int) bool
 	// deaf is the speaker that nothing arrives at, so that it has no connections either.
 	deaf netip.Addr
-	// unconnected are the addresses that connections come neither from nor to.
-	unconnected map[netip.Addr]bool
+	// unconnected are the addresses that connections come neither from nor to, ungossiped those that memberlist's datagrams do not come to.
+	unconnected, ungossiped map[netip.Addr]bool
 }
 
 // disconnect lets no connections through from or to an address any more, or again. Datagrams do get through.
@@ -39,6 +39,19 @@ func (n *network) disconnect(at netip.Addr, is bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.unconnected[at] = is
+}
+
+// keepGossip lets none of memberlist's own datagrams through to an address any more.
+func (n *network) keepGossip(at netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ungossiped[at] = true
+}
+
+func (n *network) keepsGossip(at netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ungossiped[at]
 }
 
 func (n *network) isUnconnected(all ...netip.Addr) bool {
@@ -74,7 +87,7 @@ func (n *network) loses(size int) bool {
 }
 
 func newNetwork() *network {
-	return &network{cut: map[[2]netip.Addr]bool{}, sent: map[netip.Addr]int{}, unconnected: map[netip.Addr]bool{}}
+	return &network{cut: map[[2]netip.Addr]bool{}, sent: map[netip.Addr]int{}, unconnected: map[netip.Addr]bool{}, ungossiped: map[netip.Addr]bool{}}
 }
 
 // part cuts a speaker off from others, both ways.
@@ -121,8 +134,8 @@ func (n *network) join(s *speaker) {
 			NodeAwareTransport: inner, network: n, at: at.Addr(), switches: s.switches,
 			packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), done: make(chan struct{}),
 		}
-		go pass(t, inner.PacketCh(), t.packets)
-		go pass(t, inner.StreamCh(), t.streams)
+		go pass(t, inner.PacketCh(), t.packets, func() bool { return n.keepsGossip(t.at) })
+		go pass(t, inner.StreamCh(), t.streams, func() bool { return false })
 		return t, nil
 	}
 	s.awake = func() {
@@ -173,12 +186,15 @@ type tap struct {
 	done     chan struct{}
 }
 
-// pass forwards what comes, except while the speaker is stopped.
-func pass[T any](t *tap, from <-chan T, to chan<- T) {
+// pass forwards what comes and is not lost, except while the speaker is stopped.
+func pass[T any](t *tap, from <-chan T, to chan<- T, isLost func() bool) {
 	for {
 		select {
 		case each := <-from:
 			t.switches.wait()
+			if isLost() {
+				continue
+			}
 			select {
 			case to <- each:
 			case <-t.done:

@@ -31,6 +31,8 @@ type peerConnection struct {
 	// failingSince is the first of the attempts that have all failed; zero: the last one has not. failure says how the last one failed.
 	failingSince time.Time
 	failure      string
+	// failureSeen is when one last failed so.
+	failureSeen time.Time
 	// run is the incarnation of the speaker that they were to.
 	run uint64
 	// unconnected: that is long.
@@ -106,10 +108,12 @@ func (p *peerConnection) dialed(now time.Time, err error) (changed bool) {
 		*p = peerConnection{}
 		return before.unconnected
 	}
-	p.tried, p.failure = now, describe(err)
+	text := describe(err)
 	if refused(err) {
-		p.failure = "the connection is refused" // Though a speaker is there.
+		text = "the connection is refused" // Though a speaker is there.
 	}
+	p.tried = now
+	p.failure, p.failureSeen = steady(text, now, before.failure, before.failureSeen)
 	if p.failingSince.IsZero() {
 		p.failingSince = now
 	}
