@@ -119,9 +119,9 @@ type BGPSession struct {
 	// address of the router. Empty when it is not known yet.
 	// +optional
 	Address string `json:"address,omitempty"`
-	// source is the address that the node dials from, where the BGPPeer has sourceFrom; 0.0.0.0 or ::, which the kernel chooses. It goes
-	// on when the annotation of the Node is removed or has no usable address any more, or there is no such interface, also after a
-	// restart of the speaker.
+	// source is the address that the node dials from, where the BGPPeer has sourceAddress or sourceFrom; 0.0.0.0 or ::, which the kernel
+	// chooses. It goes on when the annotation of the Node is removed or has no usable address any more, when there is no such interface, or
+	// the node does not have the address, also after a restart of the speaker.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Source string `json:"source,omitempty"`

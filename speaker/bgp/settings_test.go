@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,17 @@ import (
 // What the executor alone refuses would be accepted by the controller, and what counted before would be forgotten. So the
 // executor refuses nothing that is understood.
 func TestSettings_WhatIsUnderstoodIsPossible(t *testing.T) {
+	addresses := strings.Fields("192.0.2.1 2001:db8::1 fe80::1 fe80::1%eth0 0.0.0.0 :: 224.0.0.5 ff02::1 255.255.255.255 127.0.0.1 router")
+	own := lb.Link{Name: "eth0"} // It has them all.
+	for _, text := range addresses {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			own.Addresses = append(own.Addresses, netip.PrefixFrom(addr, addr.BitLen()))
+		}
+	}
 	possible, refused := 0, 0
 	try := func(spec v1beta1.BGPPeerSpec, node *lb.Node) {
 		peer := lb.ParsePeer(&v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Spec: spec})
-		world := &announce.World{Node: node.Name, Nodes: []*lb.Node{node}, Peers: []*lb.Peer{peer}}
+		world := &announce.World{Node: node.Name, Nodes: []*lb.Node{node}, Peers: []*lb.Peer{peer}, OwnLinks: []lb.Link{own}}
 		for _, session := range announce.Compute(world).Sessions {
 			settings := settingsOf(&session)
 			err := settings.validate()
@@ -33,7 +41,6 @@ func TestSettings_WhatIsUnderstoodIsPossible(t *testing.T) {
 		}
 	}
 	asn := int64(64513)
-	addresses := strings.Fields("192.0.2.1 2001:db8::1 fe80::1 fe80::1%eth0 0.0.0.0 :: 224.0.0.5 ff02::1 255.255.255.255 127.0.0.1 router")
 	for _, router := range addresses {
 		for _, source := range append(addresses, "") {
 			for _, id := range []string{"", "192.0.2.11", "0.0.0.0", "2001:db8::1"} {

@@ -2,12 +2,14 @@ package reconcile
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 	"github.com/daymark-lb/daymark/speaker/bgp"
 )
 
@@ -16,6 +18,7 @@ import (
 func TestLoop_SourceAndRouterIDGoOnWithoutTheirAnnotation(t *testing.T) {
 	newRun := func(reported *v1beta1.Speaker, annotations map[string]string) *fixture {
 		f := newFixture(t)
+		f.own = []lb.Link{loopbackWith("203.0.113.1", "203.0.113.2")}
 		f.reported, f.sourceAnnotation, f.annotations = reported, "example.com/loopback", annotations
 		f.bgp.status = []bgp.Status{{Name: "router", Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished}}
 		f.pass(t)
@@ -56,6 +59,52 @@ func TestLoop_SourceAndRouterIDGoOnWithoutTheirAnnotation(t *testing.T) {
 	reported.Status.BGP[0].Source, reported.Status.BGP[0].RouterID = "nonsense", "::1"
 	if f = newRun(reported, nil); f.bgp.desired[0].Problem == "" {
 		t.Errorf("with nonsense in the object: %+v", f.bgp.desired[0])
+	}
+}
+
+// loopbackWith is the loopback interface with more addresses.
+func loopbackWith(addresses ...string) lb.Link {
+	link := lb.Link{Name: "lo"}
+	for _, text := range addresses {
+		addr := netip.MustParseAddr(text)
+		link.Addresses = append(link.Addresses, netip.PrefixFrom(addr, addr.BitLen()))
+	}
+	return link
+}
+
+// The source address becomes one that the node does not have: its session goes on from the one before, also after a restart of the speaker. What
+// has none from before is not begun, and it is said.
+func TestLoop_SourceAddressThatTheNodeDoesNotHave(t *testing.T) {
+	from := func(addr string) func(*v1beta1.BGPPeerSpec) {
+		return func(s *v1beta1.BGPPeerSpec) { s.SourceAddress = addr }
+	}
+	const wrong = "sourceAddress: no interface of node n1 has 203.0.113.9"
+	for before, source := range map[string]string{"203.0.113.1": "203.0.113.1", "": "invalid IP"} {
+		f := newFixture(t)
+		f.own = []lb.Link{loopbackWith("203.0.113.1")}
+		f.changePeer = from(before)
+		f.pass(t)
+		expect := func(when string) {
+			t.Helper()
+			f.changePeer = from("203.0.113.9")
+			f.bgp.status = []bgp.Status{{Name: "router", Peer: "router", Address: "192.0.2.1", State: v1beta1.BGPEstablished}}
+			for range 2 {
+				f.pass(t)
+				if s := &f.bgp.desired[0]; s.Source.String() != source || s.Problem != "" || len(s.Warnings) != 1 || !strings.HasPrefix(s.Warnings[0], wrong) {
+					t.Errorf("from %q, %s: source %s, problem %q, warnings %q", before, when, s.Source, s.Problem, s.Warnings)
+				}
+			}
+		}
+		expect("before a restart")
+		reported := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Status: f.reporter.newest.Status}
+		f = newFixture(t)
+		f.own, f.reported = []lb.Link{loopbackWith("203.0.113.1")}, reported
+		expect("after it")
+	}
+	f := newFixture(t)
+	f.changePeer = from("203.0.113.9")
+	if f.pass(t); f.bgp.desired[0].Problem != wrong {
+		t.Errorf("a session that never ran has the problem %q", f.bgp.desired[0].Problem)
 	}
 }
 

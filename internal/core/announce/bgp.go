@@ -284,7 +284,7 @@ func (r *rules) sessionsWith(peer *lb.Peer, n *lb.Node) []Session {
 		Address: peer.Address, Port: peer.Port, Source: peer.Source, RouterID: cmp.Or(peer.RouterID, r.nodeEnd(n).RouterID),
 		HoldTime: peer.HoldTime, KeepaliveTime: peer.KeepaliveTime, ConnectTime: peer.ConnectTime,
 		MultiHop: peer.MultiHop, TTLSecurity: peer.TTLSecurity, RestartTime: peer.RestartTime,
-		SourceFromNode: peer.SourceAnnotation != "" || peer.SourceInterface != "", RouterIDFromNode: peer.RouterIDAnnotation != "",
+		SourceGiven: peer.SourceAnnotation != "" || peer.SourceInterface != "" || peer.Source.IsValid(), RouterIDFromNode: peer.RouterIDAnnotation != "",
 	}
 	base.Problem = cmp.Or(r.resolveReferences(peer, &base), r.resolveVRF(&base, peer, n))
 	switch {

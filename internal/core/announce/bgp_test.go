@@ -356,6 +356,7 @@ func TestSessions_SourceThatCannotReachTheAnnotatedRouter(t *testing.T) {
 		"2001:db8::1": "the source address 192.0.2.11 and the router's address 2001:db8::1 are not of one family", "192.0.2.1": "",
 	} {
 		w := cluster()
+		w.OwnLinks = ownLinks()
 		w.Peers[0].Address, w.Peers[0].NodeAnnotation, w.Peers[0].Source = netip.Addr{}, "example.com/routers", netip.MustParseAddr("192.0.2.11")
 		w.node("n1").Annotations = map[string]string{"example.com/routers": router}
 		if got := Compute(w).Sessions[0].Problem; got != want {

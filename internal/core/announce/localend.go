@@ -8,7 +8,7 @@ import (
 
 // LocalEnd is what this node last gave the sessions with a peer: the source address of each family, unspecified where the kernel chose it, and the
 // BGP identifier; invalid ones are not known. And the VRF. It goes on when annotations or an interface that are to give it are not there, or say what
-// cannot be used: a session keeps what its router expects, also over a restart of the speaker.
+// cannot be used, as a source address that the node does not have: a session keeps what its router expects, also over a restart of the speaker.
 type LocalEnd struct {
 	Source4, Source6, RouterID netip.Addr
 	// InVRF: the sessions were in VRF, of which the empty name is none.
@@ -24,12 +24,12 @@ func (e *LocalEnd) source(family lb.Family) netip.Addr {
 	return e.Source4
 }
 
-// OfSession is what a Speaker says of a session: the source address and the BGP identifier that the node is to give it, or where it gives none, or
-// the router is not known, those that are remembered of its peer.
+// OfSession is what a Speaker says of a session: the source address and the BGP identifier that it is to have on the node, or where there is none
+// to give it, or the router is not known, those that are remembered of its peer.
 func (e *LocalEnd) OfSession(s *Session) (source, routerID netip.Addr) {
-	source, routerID = s.FromNode()
+	source, routerID = s.given()
 	switch {
-	case source.IsValid() || !s.SourceFromNode:
+	case source.IsValid() || !s.SourceGiven:
 	case s.Address.IsValid():
 		source = e.source(lb.FamilyOf(s.Address))
 	default:
@@ -67,7 +67,7 @@ func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd)
 	for i := range sessions {
 		s := &sessions[i]
 		end := ends[s.Peer]
-		if !s.SourceFromNode {
+		if !s.SourceGiven {
 			end.Source4, end.Source6 = netip.Addr{}, netip.Addr{}
 		}
 		if !s.RouterIDFromNode {
@@ -91,10 +91,10 @@ func LocalEnds(peers []*lb.Peer, sessions []Session, before map[string]LocalEnd)
 	return ends
 }
 
-// ownEnd are the source address and the BGP identifier to remember of a session, each invalid if there is none: those that are from the node, and
+// ownEnd are the source address and the BGP identifier to remember of a session, each invalid if there is none: those that are given, and
 // of a session with nothing wrong about it the others.
 func (s *Session) ownEnd() (source, routerID netip.Addr) {
-	source, routerID = s.FromNode()
+	source, routerID = s.given()
 	if s.Problem != "" || !s.Address.IsValid() {
 		return source, routerID
 	}
@@ -112,9 +112,10 @@ func unspecified(family lb.Family) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// FromNode are the source address and the BGP identifier of a session, each invalid where it is not from an annotation of the node.
-func (s *Session) FromNode() (source, routerID netip.Addr) {
-	if s.SourceFromNode {
+// given are the source address that the peer says and the BGP identifier that an annotation of the node says; each invalid where it is not
+// said so.
+func (s *Session) given() (source, routerID netip.Addr) {
+	if s.SourceGiven {
 		source = s.Source
 	}
 	if s.RouterIDFromNode {

@@ -166,8 +166,9 @@ type Session struct {
 	// Source address to dial from; invalid: what the routing table gives.
 	Source   netip.Addr
 	RouterID netip.Addr
-	// SourceFromNode, RouterIDFromNode: an annotation or interface of the node says, or last said, the address, which is invalid if none did.
-	SourceFromNode, RouterIDFromNode bool
+	// SourceGiven: the peer says from which address to dial. Source is invalid all the same if the node has no such one, and has had none.
+	// RouterIDFromNode: an annotation of the node says, or last said, RouterID, which is invalid if none did.
+	SourceGiven, RouterIDFromNode bool
 	// NextHop4 and NextHop6 are the next hops of paths of the family that the session does not run over, where NextHopsFrom has
 	// none; paths of its own family have this end of the session. Invalid: the router is not known to reach any such address.
 	NextHop4 netip.Addr

@@ -10,20 +10,36 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
-// resolveSource fills in the address to connect from where the peer says where each node finds its own, for the session's
+// resolveSource fills in the address to connect from where the peer gives one, or says where each node finds its own, for the session's
 // router. It returns what is missing in words; "" if nothing is.
 func (r *rules) resolveSource(s *Session, peer *lb.Peer, n *lb.Node) string {
-	family := lb.FamilyOf(s.Address)
-	before := r.world.LocalEnds[peer.Name]
+	var source netip.Addr
+	var err error
+	field, family := "sourceFrom", lb.FamilyOf(s.Address)
 	switch {
 	case peer.SourceAnnotation != "":
-		source, err := annotatedSource(peer.SourceAnnotation, s.Address, n)
-		return s.takeSource(source, err, before.source(family))
-	case peer.SourceInterface == "":
+		source, err = r.annotatedSource(peer.SourceAnnotation, s.Address, n)
+	case peer.SourceInterface != "":
+		source, err = r.interfaceSource(peer.SourceInterface, family, n)
+	case peer.Source.IsValid():
+		field, source, err = "sourceAddress", peer.Source, r.checkOwn(peer.Source, n)
+	default:
 		return ""
 	}
-	source, err := r.interfaceSource(peer.SourceInterface, family, n)
-	return s.takeSource(source, err, before.source(family))
+	s.Source = source
+	if err == nil {
+		return ""
+	}
+	before := r.world.LocalEnds[peer.Name]
+	return r.keepSource(s, fmt.Sprintf("%s: %v", field, err), before.source(family), n)
+}
+
+// checkOwn returns that an address is none of the node's; nil when it is, or when only the speaker there can know.
+func (r *rules) checkOwn(addr netip.Addr, n *lb.Node) error {
+	if r.world.Reported || addr.IsUnspecified() || r.isOwn(addr, "") {
+		return nil
+	}
+	return fmt.Errorf("no interface of node %s has %s", n.Name, addr)
 }
 
 // interfaceSource is the address of a family on an interface of this node.
@@ -39,27 +55,24 @@ func (r *rules) interfaceSource(name string, family lb.Family, n *lb.Node) (neti
 	return addr, nil
 }
 
-// takeSource takes the address that was found on the node, or else the one that it had.
-func (s *Session) takeSource(source netip.Addr, err error, before netip.Addr) string {
+// keepSource leaves a session the source address that it had, if it may still have that, since something is wrong with the one that it is to
+// have. It returns what is wrong where that is not so, else "".
+func (r *rules) keepSource(s *Session, wrong string, before netip.Addr, n *lb.Node) string {
+	s.Source = netip.Addr{}
 	switch {
-	case err == nil && source.IsUnspecified():
-		s.Source = netip.Addr{}
-	case err == nil:
-		s.Source = source
-	case before.IsValid() && before.IsUnspecified():
-		s.Source = netip.Addr{}
-		s.Warnings = append(s.Warnings, fmt.Sprintf("sourceFrom: %v: the session goes on from the address that the kernel chooses, as it did", err))
-	case before.IsValid() && lb.CheckSource(before, s.Address) == nil:
-		s.Source = before
-		s.Warnings = append(s.Warnings, fmt.Sprintf("sourceFrom: %v: %s, which it had, goes on", err, before))
+	case !before.IsValid() || lb.CheckSource(before, s.Address) != nil || r.checkOwn(before, n) != nil:
+		return wrong
+	case before.IsUnspecified():
+		s.Warnings = append(s.Warnings, wrong+": the session goes on from the address that the kernel chooses, as it did")
 	default:
-		return fmt.Sprintf("sourceFrom: %v", err)
+		s.Source = before
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s: %s, which it had, goes on", wrong, before))
 	}
 	return ""
 }
 
-// annotatedSource is the address of a router's family in an annotation of a node.
-func annotatedSource(key string, router netip.Addr, n *lb.Node) (netip.Addr, error) {
+// annotatedSource is the address of a router's family in an annotation of a node; an invalid one if it leaves that to the kernel.
+func (r *rules) annotatedSource(key string, router netip.Addr, n *lb.Node) (netip.Addr, error) {
 	text := strings.TrimSpace(n.Annotations[key])
 	if text == "" {
 		return netip.Addr{}, fmt.Errorf("node %s has no annotation %s", n.Name, key)
@@ -68,12 +81,16 @@ func annotatedSource(key string, router netip.Addr, n *lb.Node) (netip.Addr, err
 	for _, item := range lb.AnnotatedAddresses(text) {
 		addr, err := lb.ParseAddr(item)
 		if err == nil && lb.FamilyOf(addr) == family {
-			err = lb.CheckSource(addr, router)
+			err = cmp.Or(lb.CheckSource(addr, router), r.checkOwn(addr, n))
 		}
 		if err != nil {
 			return netip.Addr{}, fmt.Errorf("annotation %s of node %s: %w", key, n.Name, err)
 		}
-		if lb.FamilyOf(addr) == family {
+		switch {
+		case lb.FamilyOf(addr) != family:
+		case addr.IsUnspecified():
+			return netip.Addr{}, nil
+		default:
 			return addr, nil
 		}
 	}

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -13,6 +14,11 @@ func prefixes(texts ...string) (list []netip.Prefix) {
 		list = append(list, netip.MustParsePrefix(text))
 	}
 	return list
+}
+
+// ownLinks are an interface with the InternalIP of n1, and the loopback interface with more addresses.
+func ownLinks(loopback ...string) []lb.Link {
+	return []lb.Link{{Name: "eth0", Index: 7, Addresses: prefixes("192.0.2.11/24")}, {Name: "lo", Addresses: prefixes(loopback...)}}
 }
 
 func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
@@ -59,6 +65,23 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 			p.SourceAnnotation, p.Address = loopback, netip.MustParseAddr("2001:db8::1")
 			w.node("n1").Annotations = map[string]string{loopback: "fe80::11"}
 		}, "", "sourceFrom: annotation example.com/loopback of node n1: from the link-local source address fe80::11 only link-local routers are reached, and 2001:db8::1 is none"},
+		{"an annotation with an address that no interface has", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "203.0.113.9"}
+		}, "", "sourceFrom: annotation example.com/loopback of node n1: no interface of node n1 has 203.0.113.9"},
+		{"an annotation with an address that the kernel owns by a local route", func(w *World, p *lb.Peer) {
+			p.SourceAnnotation = loopback
+			w.node("n1").Annotations = map[string]string{loopback: "203.0.113.9"}
+			w.OwnLinks = []lb.Link{{Name: "lo", Local: prefixes("203.0.113.8/29")}}
+		}, "203.0.113.9", ""},
+		{"a fixed address", func(_ *World, p *lb.Peer) { p.Source = netip.MustParseAddr("192.0.2.11") }, "192.0.2.11", ""},
+		{
+			"a fixed address that no interface has", func(_ *World, p *lb.Peer) { p.Source = netip.MustParseAddr("192.0.2.12") },
+			"", "sourceAddress: no interface of node n1 has 192.0.2.12",
+		},
+		{"an address of which Speaker objects alone say nothing", func(w *World, p *lb.Peer) {
+			w.Reported, w.OwnLinks, p.Source = true, nil, netip.MustParseAddr("192.0.2.12")
+		}, "192.0.2.12", ""},
 		{"an interface", func(w *World, p *lb.Peer) {
 			p.SourceInterface = "lo"
 			w.OwnLinks = []lb.Link{{Name: "lo", Addresses: prefixes("127.0.0.1/8", "203.0.113.1/32", "::1/128")}}
@@ -91,6 +114,7 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := cluster()
+			w.OwnLinks = ownLinks("203.0.113.1/32", "2001:db8:1::1/128")
 			test.change(w, w.Peers[0])
 			got := Compute(w).Sessions[0]
 			source := ""
@@ -114,6 +138,7 @@ func TestSessions_SourceAndRouterIDFromTheNode(t *testing.T) {
 func TestLocalEnds_GoOnWithoutTheAnnotation(t *testing.T) {
 	const loopback, id, other = "example.com/loopback", "example.com/router-id", "example.com/other"
 	w := cluster()
+	w.OwnLinks = ownLinks("203.0.113.1/32", "203.0.113.2/32", "2001:db8::11/128", "2001:db8::12/128")
 	peer, node := w.Peers[0], w.node("n1")
 	peer.SourceAnnotation, peer.RouterIDAnnotation = loopback, id
 	for _, step := range []struct {
@@ -200,7 +225,7 @@ func TestLocalEnds_GoOnWithoutASession(t *testing.T) {
 	w := cluster()
 	peer := w.Peers[0]
 	peer.SourceAnnotation, peer.Address, peer.Interface = loopback, netip.Addr{}, "eth0"
-	w.OwnLinks = []lb.Link{{Name: "eth0", Index: 7}}
+	w.OwnLinks = ownLinks("2001:db8::11/128")
 	router, source := netip.MustParseAddr("fe80::1%eth0"), netip.MustParseAddr("2001:db8::11")
 	remembered := map[string]LocalEnd{peer.Name: {Source6: source}}
 	for name, change := range map[string]func(){
@@ -224,6 +249,63 @@ func TestLocalEnds_GoOnWithoutASession(t *testing.T) {
 	}
 	if ends := LocalEnds(nil, nil, remembered); len(ends) > 0 {
 		t.Errorf("of a peer that is gone there is %v", ends)
+	}
+}
+
+// A source address that the node does not have is none that a session could have: the one before goes on, for BFD, too, as long as the node
+// has that.
+func TestLocalEnds_GoOnWithoutTheNewAddress(t *testing.T) {
+	const loopback = "example.com/loopback"
+	for name, give := range map[string]func(peer *lb.Peer, n *lb.Node, addr string){
+		"sourceFrom: annotation example.com/loopback of node n1": func(peer *lb.Peer, n *lb.Node, addr string) {
+			peer.SourceAnnotation, n.Annotations = loopback, map[string]string{loopback: addr}
+		},
+		"sourceAddress": func(peer *lb.Peer, _ *lb.Node, addr string) { peer.Source = netip.MustParseAddr(addr) },
+	} {
+		w := cluster()
+		w.Peers[0].BFDProfile = "fast"
+		bfd := &BFDPlan{}
+		for _, step := range []struct {
+			name                     string
+			addr                     string
+			has                      []string
+			source, problem, warning string
+		}{
+			{name: "the node has it", addr: "203.0.113.1", has: []string{"203.0.113.1/32"}, source: "203.0.113.1"},
+			{
+				name: "it does not have the next one", addr: "203.0.113.9", has: []string{"203.0.113.1/32"}, source: "203.0.113.1",
+				warning: ": no interface of node n1 has 203.0.113.9: 203.0.113.1, which it had, goes on",
+			},
+			{
+				name: "nor the one before any more", addr: "203.0.113.9", source: "invalid IP",
+				problem: ": no interface of node n1 has 203.0.113.9",
+			},
+			{
+				name: "which comes back", addr: "203.0.113.9", has: []string{"203.0.113.1/32"}, source: "203.0.113.1",
+				warning: ": no interface of node n1 has 203.0.113.9: 203.0.113.1, which it had, goes on",
+			},
+			{name: "it has been given the next one", addr: "203.0.113.9", has: []string{"203.0.113.9/32"}, source: "203.0.113.9"},
+			{name: "and loses it", addr: "203.0.113.9", source: "invalid IP", problem: ": no interface of node n1 has 203.0.113.9"},
+		} {
+			give(w.Peers[0], w.node("n1"), step.addr)
+			w.OwnLinks = ownLinks(step.has...)
+			sessions := Compute(w).Sessions
+			w.LocalEnds = LocalEnds(w.Peers, sessions, w.LocalEnds)
+			s, warning, problem := &sessions[0], step.warning, step.problem
+			if warning != "" {
+				warning = name + warning
+			}
+			if problem != "" {
+				problem = name + problem
+			}
+			if s.Source.String() != step.source || s.Problem != problem || strings.Join(s.Warnings, "; ") != warning {
+				t.Errorf("%s: %s: source %s, problem %q, warnings %q", name, step.name, s.Source, s.Problem, s.Warnings)
+			}
+			watched := bfd.Sessions
+			if bfd = bfd.Next(sessions, nil); problem == "" && bfd.Sessions[0].Local != s.Source || problem != "" && !reflect.DeepEqual(bfd.Sessions, watched) {
+				t.Errorf("%s: %s: BFD %+v, before it %+v", name, step.name, bfd.Sessions, watched)
+			}
+		}
 	}
 }
 
