@@ -44,7 +44,7 @@ func TestListener_NobodyTakesOurPort(t *testing.T) {
 	r := start(t, announce.BFDSession{Name: "a", Peer: c.Theirs, Device: c.Near}, announce.BFDSession{Name: "b", Peer: other.Theirs},
 		announce.BFDSession{Name: "c", Peer: c.Theirs, Device: other.Near})
 	for _, s := range r.Status() {
-		if s.Problem != "" {
+		if want := map[string]string{"a": c.Near, "c": other.Near}[s.Name]; s.Problem != "" || s.Device != want {
 			t.Errorf("%+v", s)
 		}
 	}

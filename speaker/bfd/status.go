@@ -13,9 +13,10 @@ import (
 
 // Status describes a session at one moment.
 type Status struct {
-	// Name and Peer of the session, as in announce.BFDSession.
-	Name string
-	Peer netip.Addr
+	// Name, Peer and Device of the session, as in announce.BFDSession. One that is refused has no Device.
+	Name   string
+	Peer   netip.Addr
+	Device string
 	// State of the session, and the state in the last packet of the peer. A session that is down while the peer's state is
 	// AdminDown is no failure of the path (RFC 5882 section 4.2).
 	State, PeerState bfdsession.State
@@ -71,7 +72,7 @@ func (m *Monitor) Status() []Status {
 func (s *session) status() Status {
 	v := s.snapshot
 	status := Status{
-		Name: s.name, Peer: s.path.peer, State: v.State, PeerState: v.PeerState, Since: s.since,
+		Name: s.name, Peer: s.path.peer, Device: s.path.device, State: v.State, PeerState: v.PeerState, Since: s.since,
 		Diag: v.Diag, PeerDiag: v.PeerDiag, Downs: s.downs, Failed: s.failed, LastDown: s.lastDown, LastDownAt: s.lastDownAt,
 		TransmitInterval: v.TransmitInterval, ReceiveInterval: v.ReceiveInterval, DetectionTime: v.DetectionTime,
 		Settled: v.Settled, Polling: v.Polling, Problem: cmp.Or(s.problem, s.sendError),

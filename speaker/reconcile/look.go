@@ -224,7 +224,7 @@ func (l *Loop) lookAtSessions(s *snapshot) {
 
 // notePath fills in how BFD has been, for the BGP sessions that a BFD session watches.
 func (l *Loop) notePath(s *snapshot, session *bfd.Status) {
-	path := announce.BFDPath{Router: session.Peer}
+	path := announce.BFDPath{Router: session.Peer, VRF: session.Device}
 	if session.State == bfdsession.Up {
 		path.Up = session.Since
 	}

@@ -189,6 +189,12 @@ func TestLoop_Pass(t *testing.T) {
 			time.Sleep(f.holdDown)
 			up.LastDownAt, up.Peer = time.Now(), netip.MustParseAddr("192.0.2.9")
 			expect(true) // The failure is of the router that there was before.
+			time.Sleep(f.holdDown)
+			up.LastDownAt, up.Peer, up.Device = time.Now(), netip.MustParseAddr("192.0.2.1"), "blue"
+			expect(true) // It is of one in a VRF.
+			time.Sleep(f.holdDown)
+			up.LastDownAt, up.Device = time.Now(), ""
+			expect(false)
 		}},
 		{"a failure of BFD closes the sessions with the router", func(t *testing.T, f *fixture) {
 			f.pass(t)

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,8 +22,9 @@ const rememberFor = 2 * maxHoldDown
 
 // BFDPath is how BFD has been that watches a BGP session.
 type BFDPath struct {
-	// Router is the address of the other end.
+	// Router is the address of the other end, and VRF the one that it is in; empty: none.
 	Router netip.Addr
+	VRF    string
 	// Failed is when it last failed; the zero time: never, or it has been taken down on purpose since. Up is since when it is up; the
 	// zero time: it is not.
 	Failed, Up time.Time
@@ -38,6 +40,7 @@ type HoldDowns struct{ holds map[string]hold }
 // hold is a failure that ended a session with a router, at ended. It was last followed by another one at last; the same time: by none.
 type hold struct {
 	router      netip.Addr
+	vrf         string
 	ended, last time.Time
 	over        bool
 }
@@ -48,9 +51,10 @@ type hold struct {
 // sessions given are not changed.
 //
 // They are established all the same: some routers begin BFD with a dynamic neighbor when that connects. A failure is remembered while
-// its session is away, as that of a default gateway is whose link fails.
+// its session is away, as that of a default gateway is whose link fails, and goes with the router when that has another name.
 func (h *HoldDowns) Next(now time.Time, sessions []Session, paths map[string]BFDPath) (held []Session, wait time.Duration) {
 	h.note(now, paths)
+	h.follow(sessions)
 	held = slices.Clone(sessions)
 	for i := range held {
 		s := &held[i]
@@ -87,10 +91,41 @@ func (h *HoldDowns) note(now time.Time, paths map[string]BFDPath) {
 	}
 }
 
+// follow gives a session the failure of its router that came under another name: the one that its BGPPeer had, or that of a BGPPeer which has
+// left the router to it. BGP says of a session that goes on what it said before, under the name that it has now.
+func (h *HoldDowns) follow(sessions []Session) {
+	if len(h.holds) == 0 {
+		return
+	}
+	before, named := maps.Clone(h.holds), make(map[string]*Session, len(sessions))
+	for i := range sessions {
+		named[sessions[i].Name] = &sessions[i]
+	}
+	for i := range sessions {
+		s := &sessions[i]
+		if own, has := before[s.Name]; !s.Address.IsValid() || has && !own.ofAnother(s) {
+			continue
+		}
+		var newest hold
+		// order does not matter: the newest counts.
+		for name, is := range before {
+			if other := named[name]; !is.router.IsValid() || is.ofAnother(s) || other != nil && !is.ofAnother(other) {
+				continue
+			}
+			if is.ended.After(newest.ended) {
+				newest, h.holds[s.Name] = is, is
+			}
+			if named[name] == nil {
+				delete(h.holds, name)
+			}
+		}
+	}
+}
+
 // next is a hold after what has become of BFD.
 func (h hold) next(path *BFDPath) hold {
 	if path.Ended.After(h.ended) {
-		h = hold{router: path.Router, ended: path.Ended, last: path.Ended}
+		h = hold{router: path.Router, vrf: path.VRF, ended: path.Ended, last: path.Ended}
 	}
 	if !h.over && !h.ended.IsZero() && path.Failed.After(h.last) {
 		h.last = path.Failed
@@ -100,7 +135,7 @@ func (h hold) next(path *BFDPath) hold {
 
 // ofAnother reports whether the session is with another router now. Where the address of one is not known it is taken for the same.
 func (h hold) ofAnother(s *Session) bool {
-	return h.router.IsValid() && s.Address.IsValid() && h.router != s.Address
+	return h.router.IsValid() && s.Address.IsValid() && (h.router != s.Address || h.vrf != s.VRF)
 }
 
 // until is when a session that is held has paths again; not known while BFD is not up and BGP not established: that must happen first.

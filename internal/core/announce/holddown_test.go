@@ -1,6 +1,7 @@
 package announce
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -115,6 +116,62 @@ func TestHoldDowns_AnotherRouterStartsAfresh(t *testing.T) {
 	s.pass(3, false, 0)
 	s.path.Failed, s.path.Ended = at(10), at(10)
 	s.pass(10, true, 0)
+}
+
+// A BGPPeer gets another name, at once or by being deleted and made again. What BGP and BFD know of its session comes under the new name in
+// the pass after.
+func TestHoldDowns_FollowARouterToAnotherName(t *testing.T) {
+	router := netip.MustParseAddr("192.0.2.1")
+	for _, away := range []bool{false, true} {
+		s := newHoldScene(t)
+		s.session.Address = router
+		s.path = BFDPath{Router: router, Failed: at(0), Ended: at(0), Up: at(1)}
+		s.pass(1, true, 30)
+		said, path := map[string]BFDPath{"tor": s.path}, s.path
+		if away {
+			s.memory.Next(at(2), nil, said)
+			said, path = nil, BFDPath{Router: router, Up: at(1)}
+		}
+		renamed := s.session
+		renamed.Name = "leaf"
+		for now, held := range map[int]bool{3: true, 30: true, 31: false, 32: false} {
+			memory := HoldDowns{holds: maps.Clone(s.memory.holds)}
+			first, _ := memory.Next(at(2), []Session{renamed}, said)
+			second, _ := memory.Next(at(now), []Session{renamed}, map[string]BFDPath{"leaf": path})
+			if !first[0].HeldDown || second[0].HeldDown != held {
+				t.Errorf("away: %t: it is held: %t, and at %d: %t", away, first[0].HeldDown, now, second[0].HeldDown)
+			}
+		}
+	}
+}
+
+func TestHoldDowns_StayWithTheirRouter(t *testing.T) {
+	router, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for _, row := range []struct {
+		name     string
+		sessions []Session
+		held     []bool
+	}{
+		{"another router under a new name", []Session{{Name: "leaf", Address: other}}, []bool{false}},
+		{"the same address in another VRF", []Session{{Name: "leaf", Address: router, VRF: "blue"}}, []bool{false}},
+		{"one router under both names", []Session{{Name: "leaf", Address: router, Port: 1790}, {Name: "tor", Address: router}}, []bool{false, true}},
+		{"the name before has another router", []Session{{Name: "leaf", Address: router}, {Name: "tor", Address: other}}, []bool{true, false}},
+		{"the name before does not know its router", []Session{{Name: "leaf", Address: router}, {Name: "tor"}}, []bool{false, true}},
+	} {
+		s := newHoldScene(t)
+		s.session.Address = router
+		s.path = BFDPath{Router: router, Failed: at(0), Ended: at(0)}
+		s.pass(0, true, 0)
+		for i := range row.sessions {
+			row.sessions[i].BFD, row.sessions[i].Paths = s.session.BFD, s.session.Paths
+		}
+		got, _ := s.memory.Next(at(1), row.sessions, map[string]BFDPath{"tor": s.path})
+		for i := range got {
+			if got[i].HeldDown != row.held[i] {
+				t.Errorf("%s: %s is held: %t", row.name, got[i].Name, got[i].HeldDown)
+			}
+		}
+	}
 }
 
 func TestHoldDowns_RememberASessionThatIsAway(t *testing.T) {
