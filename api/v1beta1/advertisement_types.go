@@ -123,7 +123,7 @@ type L2AdvertisementSpec struct {
 	// Of several advertisements of an address the longest counts.
 	// +optional
 	// +kubebuilder:default="10m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration between 0s and 24h, such as 10m"
 	ConnectionDraining metav1.Duration `json:"connectionDraining,omitempty"`
 	// sharing says whether several nodes answer for an address at once. None: one node does. PerClient: up to 8 of the eligible nodes
 	// do, each for some of the clients, by the client's own address. A client is who asks on the segment: a router is one client, and
@@ -276,7 +276,7 @@ type BGPAdvertisementSpec struct {
 	// an address the longest counts.
 	// +optional
 	// +kubebuilder:default="10m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration between 0s and 24h, such as 10m"
 	ConnectionDraining metav1.Duration `json:"connectionDraining,omitempty"`
 }
 

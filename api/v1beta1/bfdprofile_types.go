@@ -40,7 +40,7 @@ type BFDProfileSpec struct {
 	// meanwhile. 0s, the default: they are announced at once.
 	// +optional
 	// +kubebuilder:default="0s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('1h')",message="must be between 0s and 1h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('0s') && duration(self) <= duration('1h')",message="must be a duration between 0s and 1h, such as 30s"
 	HoldDown metav1.Duration `json:"holdDown,omitempty"`
 }
 

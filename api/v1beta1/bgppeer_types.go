@@ -116,7 +116,7 @@ type GracefulRestart struct {
 	// routes of a dead node as long.
 	// +optional
 	// +kubebuilder:default="30s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('4095s')",message="must be between 1s and 4095s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('1s') && duration(self) <= duration('4095s')",message="must be a duration between 1s and 4095s, such as 60s"
 	RestartTime metav1.Duration `json:"restartTime,omitempty"`
 }
 
@@ -130,7 +130,7 @@ type GracefulRestart struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.ebgpMultiHop) && self.ebgpMultiHop && has(self.ttlSecurity) && self.ttlSecurity)",message="ebgpMultiHop and ttlSecurity exclude each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.ebgpMultiHop) || !self.ebgpMultiHop || !has(self.peerASN) || self.peerASN != self.myASN",message="ebgpMultiHop is for external peers only"
 // +kubebuilder:validation:XValidation:rule="!has(self.interface) || !has(self.ebgpMultiHop) || !self.ebgpMultiHop",message="an unnumbered peer is on the link: ebgpMultiHop does not apply"
-// +kubebuilder:validation:XValidation:rule="duration(self.keepaliveTime) <= duration(self.holdTime)",message="keepaliveTime must not be longer than holdTime"
+// +kubebuilder:validation:XValidation:rule="!self.keepaliveTime.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') || !self.holdTime.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') || duration(self.keepaliveTime) <= duration(self.holdTime)",message="keepaliveTime must not be longer than holdTime"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress.split('%')[0]).family()",message="sourceAddress and peerAddress must be of the same family"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.peerAddress) || self.peerAddress.contains('%') || ip(self.sourceAddress).family() == 4 || !ip(self.sourceAddress).isLinkLocalUnicast()",message="from a link-local sourceAddress only a link-local peerAddress is reached"
 // +kubebuilder:validation:XValidation:rule="!has(self.sourceAddress) || !has(self.interface) || ip(self.sourceAddress).family() == 6",message="the peer at the other end of a link has an IPv6 address: sourceAddress must be of IPv6, too"
@@ -210,19 +210,19 @@ type BGPPeerSpec struct {
 	// shorter one of both ends is used.
 	// +optional
 	// +kubebuilder:default="90s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('3s') && duration(self) <= duration('65535s')",message="must be between 3s and 65535s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('3s') && duration(self) <= duration('65535s')",message="must be a duration between 3s and 65535s, such as 90s"
 	HoldTime metav1.Duration `json:"holdTime,omitempty"`
 	// keepaliveTime is the time between two KEEPALIVE messages. 0s, the default, means a third of the hold time.
 	// +optional
 	// +kubebuilder:default="0s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) == duration('0s') || (duration(self) >= duration('1s') && duration(self) <= duration('21845s'))",message="must be 0s, or between 1s and 21845s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && (duration(self) == duration('0s') || (duration(self) >= duration('1s') && duration(self) <= duration('21845s')))",message="must be 0s, or a duration between 1s and 21845s, such as 30s"
 	KeepaliveTime metav1.Duration `json:"keepaliveTime,omitempty"`
 	// connectTime is the longest pause between two attempts to connect while the router does not answer or refuses, from 1s to 65535s.
 	// Pauses double up to it, and each is shortened by up to a half at random. Those while the router does not want the session are
 	// longer, up to 5 minutes, or connectTime if that is longer.
 	// +optional
 	// +kubebuilder:default="30s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('65535s')",message="must be between 1s and 65535s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('1s') && duration(self) <= duration('65535s')",message="must be a duration between 1s and 65535s, such as 30s"
 	ConnectTime metav1.Duration `json:"connectTime,omitempty"`
 
 	// maximumPrefixes is how many prefixes of each family one node sends at most. The youngest Services are held back beyond it, and

@@ -80,7 +80,7 @@ type IPAddressPoolSpec struct {
 	// same namespace and name may have it again at once.
 	// +optional
 	// +kubebuilder:default="0s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-+]?(0|([0-9.]+[^0-9 ]?[smh])+)$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration between 0s and 24h, such as 10m"
 	ReuseDelay metav1.Duration `json:"reuseDelay,omitempty"`
 	// serviceAllocation says which Services the pool serves. Absent: all Services.
 	// +optional
