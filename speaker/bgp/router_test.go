@@ -88,6 +88,8 @@ type router struct {
 	// hops are the next hops by prefix; updates is the number of UPDATE messages.
 	hops    map[netip.Prefix]netip.Addr
 	updates int
+	// notified is the last NOTIFICATION message, without its header.
+	notified []byte
 
 	// discard: it reads what it is sent, and forgets it.
 	discard atomic.Bool
@@ -195,6 +197,9 @@ func (r *router) serve(conn net.Conn) {
 func (r *router) take(message *bgp.BGPMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if m, is := message.Body.(*bgp.BGPNotification); is {
+		r.notified = append([]byte{m.ErrorCode, m.ErrorSubcode}, m.Data...)
+	}
 	m, ok := message.Body.(*bgp.BGPUpdate)
 	if !ok {
 		return
@@ -250,6 +255,13 @@ func (r *router) holds(paths []announce.Path) {
 		}
 		return nil
 	})
+}
+
+// lastNotified is the last NOTIFICATION message that the router was sent; empty: none.
+func (r *router) lastNotified() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.notified
 }
 
 // count is the number of prefixes that the router has.

@@ -191,6 +191,28 @@ func TestSpeaker_SessionGoesOnUnderTheNameThatIsLeft(t *testing.T) {
 	}
 }
 
+// A BGPPeer is deleted before the one with the other name is there: its router is told to delete the routes, also under graceful restart, and has
+// them again with the next session.
+func TestSpeaker_SessionEndsWithItsNameBeforeTheNextOne(t *testing.T) {
+	t.Parallel()
+	older := local(t, "older", newHost(t), nil)
+	older.Paths, older.RestartTime = []announce.Path{path("198.19.0.1/32", med(1))}, time.Minute
+	router := startRouter(t, older)
+	speaker := start(t, older)
+	router.holds(older.Paths)
+	speaker.set()
+	router.holds(nil)
+	// Cease, Peer De-configured: after a NOTIFICATION no routes are kept (RFC 4724 section 4).
+	if got := router.lastNotified(); !slices.Equal(got, []byte{6, 3}) {
+		t.Errorf("the router is told %v", got)
+	}
+	younger := older
+	younger.Name, younger.Peer = "younger", "younger"
+	speaker.set(younger)
+	speaker.up("younger")
+	router.holds(older.Paths)
+}
+
 func TestSpeaker_ChangesWakes(t *testing.T) {
 	t.Parallel()
 	session := local(t, "tor", newHost(t), nil)
