@@ -229,6 +229,12 @@ func do(t *testing.T, cluster, line string) string {
 		return ask(t, drained(all), line)
 	case "split":
 		return ask(t, split(all), line)
+	case "twice":
+		return ask(t, twice(all), line)
+	case "twice by gateway":
+		return ask(t, twiceByGateway(all), line)
+	case "renamed":
+		return ask(t, renamed(all), line)
 	case "nowhere":
 		return ask(t, nowhere(all), line)
 	case "parted", "alone":
@@ -298,6 +304,23 @@ func TestCommands_Print(t *testing.T) {
 		{"healthy as uninstalled", "status"},
 		{"healthy as uninstalled", "problems"},
 		{"healthy as drained", "explain node n2"},
+		{"healthy as twice", "status"},
+		{"healthy as twice", "explain api -n shop"},
+		{"healthy as twice", "explain peer router"},
+		{"healthy as twice", "explain peer tor"},
+		{"healthy as twice", "explain node n1"},
+		{"healthy as twice", "routes"},
+		{"healthy as twice", "check"},
+		{"healthy as twice by gateway", "explain api -n shop"},
+		{"healthy as twice by gateway", "explain peer router"},
+		{"healthy as twice by gateway", "routes"},
+		{"healthy as renamed", "status"},
+		{"healthy as renamed", "explain api -n shop"},
+		{"healthy as renamed", "explain peer router"},
+		{"healthy as renamed", "explain peer tor"},
+		{"healthy as renamed", "explain node n1"},
+		{"healthy as renamed", "routes"},
+		{"healthy as renamed", "problems"},
 		{"healthy as split", "explain address 192.0.2.200"},
 		{"healthy as split", "explain node n1"},
 		{"healthy as split", "problems"},

@@ -129,6 +129,7 @@ func (p *page) peer(x *view.PeerExplanation) {
 		p.Printf("  watched by BFD, with BFDProfile %s\n", x.BFDProfile)
 	}
 	p.Printf("  BGPAdvertisements: %s\n", output.OrNone(strings.Join(x.Advertisements, ", ")))
+	p.overridden(x)
 	p.conditions(x.Conditions)
 	p.heading("Nodes")
 	var lines [][]string
@@ -148,4 +149,19 @@ func (p *page) peer(x *view.PeerExplanation) {
 	}
 	p.columns(lines)
 	p.events(x.Events)
+}
+
+// overridden says which of the BGPPeers with the same router has the session.
+func (p *page) overridden(x *view.PeerExplanation) {
+	if x.Overridden > 0 {
+		p.Printf("  %s\n", p.Style.Warn(fmt.Sprintf("overridden on %s by BGPPeer %s: of those that lead a node to the same router the oldest has the session",
+			output.Count(int(x.Overridden), "node"), strings.Join(x.OverriddenBy, ", "))))
+	}
+	if len(x.Overrides) > 0 {
+		p.Printf("  has the session also for BGPPeer %s, which is younger and leads to the same router\n", strings.Join(x.Overrides, ", "))
+	}
+	if len(x.NotTold) > 0 {
+		p.Printf("    %s\n", p.Style.Warn(fmt.Sprintf("the router is not told of BGPAdvertisement %s, which names the younger alone: name %s in peers as well",
+			strings.Join(x.NotTold, ", "), x.Name)))
+	}
 }

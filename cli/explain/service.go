@@ -244,6 +244,9 @@ func (p *page) sessions(sessions []view.SessionLine) (text string) {
 }
 
 func (p *page) session(s *view.SessionLine) string {
+	if s.OverriddenBy != "" {
+		return fmt.Sprintf("session with %s overridden for %s by that of BGPPeer %s, which is older", output.OrNone(s.Address), p.age(s.Since.Time), s.OverriddenBy)
+	}
 	text := fmt.Sprintf("session with %s %s for %s", output.OrNone(s.Address), s.State, p.age(s.Since.Time))
 	if s.State == "Established" {
 		text += fmt.Sprintf(", %d IPv4 and %d IPv6 prefixes told", s.IPv4, s.IPv6) + sent(s.Sent)
@@ -266,7 +269,7 @@ func sent(check *view.SentCheck) string {
 		return ", as the objects ask for"
 	case view.SentDiffers:
 		return ", which DIFFER from what the objects ask for: " + check.Message
-	case view.SentUnknown, view.SentNothing:
+	case view.SentUnknown, view.SentNothing, view.SentOverridden:
 	}
 	return " (not compared with what the objects ask for: " + check.Message + ")"
 }

@@ -32,7 +32,7 @@ func New(e *env.Env) *cobra.Command {
 		Short: "List what each router is told by BGP, and whether it was sent that",
 		Long: "List what each router is told by BGP: the prefixes, their path attributes and next hops that the objects ask for, session by " +
 			"session.\nEach speaker reports a digest of what it sent on a session; it is compared with that of these routes.\n\n" +
-			"The exit status is 1 when a session is not established, or its router was not sent just that.",
+			"The exit status is 1 when a session is not established, or its router was not sent just that, by an older BGPPeer neither.",
 		Example: `  kubectl daymark routes                        # of all sessions
   kubectl daymark routes --peer tor --node n1
   kubectl daymark routes -n shop                # to the Services of one namespace
@@ -122,7 +122,7 @@ func (o *options) remark(list *view.RouteList) error {
 	var wrong error
 	for i := range list.Items {
 		s := &list.Items[i]
-		if s.Sent.Result == view.SentDiffers || s.Sent.Result == view.SentNothing || s.NotSent > 0 && s.Sent.Result == view.SentAgrees {
+		if s.Sent.Result == view.SentDiffers || s.Sent.Result == view.SentNothing || s.NotSent > 0 && s.Sent.Result != view.SentUnknown {
 			wrong = env.ErrWrong
 		}
 		if s.Sent.Message != "" {
@@ -149,6 +149,8 @@ func word(s *view.SessionRoutes) string {
 		return "DIFFERS"
 	case view.SentNothing:
 		return "no: " + s.State
+	case view.SentOverridden:
+		return "by " + s.OverriddenBy
 	case view.SentUnknown:
 	}
 	return "<unknown>"

@@ -158,7 +158,7 @@ func (p *page) status(s *view.Status, system string) {
 	p.line("pools", seen(s.SeesPools(), list(texts)))
 	texts = nil
 	for _, peer := range s.Peers {
-		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes)+onPurpose(&peer)+notAccepted(&peer))
+		texts = append(texts, fmt.Sprintf("%s (%s) established on %d of %d nodes", peer.Name, peer.Where, peer.Established, peer.Nodes)+overridden(&peer)+onPurpose(&peer)+notAccepted(&peer))
 	}
 	p.line("BGP peers", seen(s.SeesPeers() && s.SeesSpeakers(), list(texts)))
 	p.problems(s.Problems)
@@ -198,6 +198,14 @@ func onPurpose(p *view.PeerLine) string {
 		return ""
 	}
 	return fmt.Sprintf(", %s on purpose", p.AdminState)
+}
+
+// overridden says which older peers have the sessions with its routers.
+func overridden(p *view.PeerLine) string {
+	if p.Overridden == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", overridden on %d by %s", p.Overridden, strings.Join(p.OverriddenBy, " and "))
 }
 
 // notAccepted says why a peer is not as it is written, if it is not.

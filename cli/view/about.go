@@ -52,8 +52,13 @@ func (c *Cluster) sessionProblems(node string, lines []SessionLine, down bool) (
 	return found
 }
 
-// noSession is what stands against a node whose session with a router is the one thing that is missing.
-const noSession = "NoSession"
+// What stands against a node whose session with a router is the one thing that is missing, one whose router has the session of an older
+// BGPPeer, and one that is to tell other peers.
+const (
+	noSession  = "NoSession"
+	overridden = "Overridden"
+	notForPeer = "NotForPeer"
+)
 
 // storyProblems are the sessions on which nodes would announce addresses and that are down, and those of other nodes, too, whose routers
 // were sent something else than they should.
@@ -62,7 +67,11 @@ func (c *Cluster) storyProblems(stories ...AddressStory) (found []Problem) {
 		for _, node := range stories[i].Nodes {
 			for j := range node.Peers {
 				peer := &node.Peers[j]
-				for _, p := range c.sessionProblems(node.Node, peer.Sessions, peer.Does || peer.Against.Reason == noSession) {
+				problems := c.sessionProblems(node.Node, peer.Sessions, peer.Does || peer.Against.Reason == noSession)
+				if !peer.Does && peer.Against.Reason == overridden {
+					problems = append(problems, untold(&node, peer, stories[i].Address)...)
+				}
+				for _, p := range problems {
 					if !slices.ContainsFunc(found, func(other Problem) bool { return other.Name == p.Name && other.Message == p.Message }) {
 						found = append(found, p)
 					}

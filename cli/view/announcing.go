@@ -96,6 +96,11 @@ func (x *Announcing) addSession(s *SessionRoutes) {
 			"; kubectl daymark explain peer "+s.Peer+" says more")
 	case SentDiffers:
 		x.Missing = append(x.Missing, "on the session of "+name+" something else was sent: "+s.Sent.Message+"; see kubectl daymark routes --peer "+s.Peer)
+	case SentOverridden:
+		if s.NotSent > 0 { // of what it is sent the session of the older BGPPeer tells
+			x.Missing = append(x.Missing, fmt.Sprintf("BGPPeer %s is older than %s and has the session of %s with %s, and is to tell it something else, or nothing: "+
+				"kubectl daymark explain peer %s says what to do", s.OverriddenBy, s.Peer, s.Node, s.Address, s.Peer))
+		}
 	case SentUnknown:
 		x.Unknown = append(x.Unknown, "the session of "+name+": "+s.Sent.Message)
 	}

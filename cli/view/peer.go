@@ -20,10 +20,14 @@ type PeerExplanation struct {
 	ShutdownMessage string         `json:"shutdownMessage,omitempty"`
 	Sessions        []PeerNodeLine `json:"sessions,omitempty"`
 	// Advertisements that announce to it.
-	Advertisements []string    `json:"advertisements,omitempty"`
-	Unseen         []Unseen    `json:"unseen,omitempty"`
-	Problems       []Problem   `json:"problems,omitempty"`
-	Events         []EventLine `json:"events,omitempty"`
+	Advertisements []string `json:"advertisements,omitempty"`
+	// Overrides are younger BGPPeers with routers of which it has the sessions, and NotTold the BGPAdvertisements that are for one of
+	// these, and not for it, so that their routers are not told of them.
+	Overrides []string    `json:"overrides,omitempty"`
+	NotTold   []string    `json:"notTold,omitempty"`
+	Unseen    []Unseen    `json:"unseen,omitempty"`
+	Problems  []Problem   `json:"problems,omitempty"`
+	Events    []EventLine `json:"events,omitempty"`
 }
 
 // Wrong reports whether it is not as it should be.
@@ -39,6 +43,9 @@ type PeerLine struct {
 	Established int32 `json:"established"`
 	// AdminState, unless it is Up: an administrator wants no routes or no sessions.
 	AdminState v1beta1.AdminState `json:"adminState,omitempty"`
+	// Overridden is on how many nodes the older BGPPeers OverriddenBy have the sessions with its routers.
+	Overridden   int32    `json:"overridden,omitempty"`
+	OverriddenBy []string `json:"overriddenBy,omitempty"`
 	// NotAccepted is why the object as it is written does not count. All else here is of what counts in its place.
 	NotAccepted string `json:"notAccepted,omitempty"`
 }
@@ -60,14 +67,15 @@ func (c *Cluster) ExplainPeer(name string) *PeerExplanation {
 	known := c.Parsed.Known()
 	p, line := c.peerLine(raw, known)
 	x := &PeerExplanation{
-		PeerLine: line, Conditions: c.conditionLines("BGPPeer", raw.Status.Conditions),
+		PeerLine: line, Conditions: c.peerConditions(raw),
 		ASNs: asns(p), BFDProfile: p.BFDProfile, ShutdownMessage: p.ShutdownMessage, Unseen: c.Unseen,
 	}
-	for _, a := range c.Parsed.BGPAdvertisements {
-		if lb.InForce(a, nil).Keeping(known).MatchesPeer(name) {
-			x.Advertisements = append(x.Advertisements, a.Name)
-		}
+	x.Advertisements, x.Overrides = c.advertisementsFor(name), c.overrides(name)
+	for _, younger := range x.Overrides {
+		x.NotTold = append(x.NotTold, c.advertisementsFor(younger, name)...)
 	}
+	slices.Sort(x.NotTold)
+	x.NotTold = slices.Compact(x.NotTold)
 	var sessions []Problem
 	for _, node := range c.nodeNames() {
 		line := c.peerNode(p, node)
@@ -84,6 +92,8 @@ func (c *Cluster) peerLine(raw *v1beta1.BGPPeer, known *lb.Known) (*lb.Peer, Pee
 	written := lb.ParsePeer(raw)
 	p := lb.InForce(written, nil).Keeping(known)
 	line := PeerLine{Name: p.Name, Where: where(p), Nodes: raw.Status.Nodes, Established: raw.Status.Established}
+	overridden := c.overridden(p.Name)
+	line.Overridden, line.OverriddenBy = overridden.nodes, overridden.by
 	if p != written {
 		line.NotAccepted = known.NoNode(written)
 		if written.Err != nil {

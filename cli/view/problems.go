@@ -193,39 +193,43 @@ func (c *Cluster) missingSpeakers() (found []Problem) {
 
 // configurationProblems are those that the conditions of what users have written tell.
 func (c *Cluster) configurationProblems() (found []Problem) {
-	add := func(kind, name, command string, conditions []metav1.Condition, severity func(*ConditionLine) Severity) {
-		for _, line := range c.wrongLines(kind, conditions) {
-			found = append(found, problem(severity(&line), kind, name, &line, command))
+	add := func(kind, name, command string, lines []ConditionLine) {
+		for _, line := range wrongOf(lines) {
+			found = append(found, problem(Warning, kind, name, &line, command))
 		}
 	}
-	warning := func(*ConditionLine) Severity { return Warning }
 	for _, o := range all[*v1beta1.IPAddressPool](c) {
-		for _, line := range wrongOf(c.poolConditions(o)) {
-			found = append(found, problem(Warning, "IPAddressPool", o.Name, &line, "explain pool "+o.Name))
-		}
+		add("IPAddressPool", o.Name, "explain pool "+o.Name, c.poolConditions(o))
 	}
-	for _, o := range all[*v1beta1.BGPPeer](c) {
-		add("BGPPeer", o.Name, "explain peer "+o.Name, o.Status.Conditions, func(l *ConditionLine) Severity {
-			if l.Type == v1beta1.ConditionSessionsEstablished && o.Status.Established == 0 && o.Status.Nodes > 0 {
-				return Critical
-			}
-			return Warning
-		})
-	}
+	found = append(found, c.peerProblems()...)
 	for _, o := range all[*v1beta1.L2Advertisement](c) {
-		add("L2Advertisement", o.Name, "", o.Status.Conditions, warning)
+		add("L2Advertisement", o.Name, "", c.conditionLines("L2Advertisement", o.Status.Conditions))
 	}
 	for _, o := range all[*v1beta1.BGPAdvertisement](c) {
-		add("BGPAdvertisement", o.Name, "", o.Status.Conditions, warning)
+		add("BGPAdvertisement", o.Name, "", c.conditionLines("BGPAdvertisement", o.Status.Conditions))
 	}
 	for _, o := range all[*v1beta1.IPReservation](c) {
-		add("IPReservation", o.Name, "", o.Status.Conditions, warning)
+		add("IPReservation", o.Name, "", c.conditionLines("IPReservation", o.Status.Conditions))
 	}
 	for _, o := range all[*v1beta1.BFDProfile](c) {
-		add("BFDProfile", o.Name, "", o.Status.Conditions, warning)
+		add("BFDProfile", o.Name, "", c.conditionLines("BFDProfile", o.Status.Conditions))
 	}
 	for _, o := range all[*v1beta1.Community](c) {
-		add("Community", o.Name, "", o.Status.Conditions, warning)
+		add("Community", o.Name, "", c.conditionLines("Community", o.Status.Conditions))
+	}
+	return found
+}
+
+// peerProblems are those that the conditions of BGPPeers tell. The routers of one that is overridden have their sessions by older ones.
+func (c *Cluster) peerProblems() (found []Problem) {
+	for _, o := range all[*v1beta1.BGPPeer](c) {
+		for _, line := range wrongOf(c.peerConditions(o)) {
+			severity := Warning
+			if line.Type == v1beta1.ConditionSessionsEstablished && o.Status.Established == 0 && o.Status.Nodes > 0 && !c.overridden(o.Name).alone {
+				severity = Critical
+			}
+			found = append(found, problem(severity, "BGPPeer", o.Name, &line, "explain peer "+o.Name))
+		}
 	}
 	return found
 }

@@ -22,7 +22,8 @@ type RouteLine struct {
 	Communities []string `json:"communities,omitempty"`
 	// Weight of the node among those that announce the prefix; absent: it has none.
 	Weight lb.Weight `json:"weight,omitempty"`
-	// NotSent says why an established session does not carry it, although its BGPPeer asks for the family; empty: it does.
+	// NotSent says why an established session does not carry it, although its BGPPeer asks for the family, or that of the older BGPPeer
+	// with the same router; empty: it does.
 	NotSent string `json:"notSent,omitempty"`
 	// Services that have an address of the prefix.
 	Services []string `json:"services,omitempty"`
@@ -48,6 +49,9 @@ func (c *Cluster) addRoutes(x *SessionRoutes, planned *announce.Session, reporte
 			last, line = k, routeLine(encoder, p, reported)
 		}
 		x.Prefixes++
+		if x.OverriddenBy != "" {
+			line.NotSent = c.notByOlder(x, p)
+		}
 		if line.NotSent != "" {
 			x.NotSent++
 		}

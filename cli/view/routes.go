@@ -7,6 +7,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -25,7 +26,10 @@ type SessionRoutes struct {
 	// State as the speaker reports it; empty: it reports no such session.
 	State string    `json:"state,omitempty"`
 	Sent  SentCheck `json:"sent"`
-	// Prefixes is how many routes there are, and NotSent how many of them an established session does not carry.
+	// OverriddenBy is the BGPPeer that is older and has the session with the router; empty: none is.
+	OverriddenBy string `json:"overriddenBy,omitempty"`
+	// Prefixes is how many routes there are, and NotSent how many of them an established session does not carry, or that of the older
+	// BGPPeer.
 	Prefixes int         `json:"prefixes"`
 	NotSent  int         `json:"notSent,omitempty"`
 	Routes   []RouteLine `json:"routes,omitempty"`
@@ -87,7 +91,7 @@ func (c *Cluster) sessionRoutes(node string, filter *RouteFilter) (list []Sessio
 			}
 			if filter.Peer == "" || filter.Peer == reported.Peer {
 				x := SessionRoutes{Node: node, Peer: reported.Peer, Address: reported.Address, State: string(reported.State)}
-				x.Sent = c.sent(speaker, reported)
+				x.Sent, x.OverriddenBy = c.sent(speaker, reported), cluster.OlderPeer(reported)
 				add(x, planned, reported)
 			}
 		}

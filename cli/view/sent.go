@@ -8,6 +8,7 @@ import (
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/adjribout"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -31,6 +32,8 @@ const (
 	SentUnknown SentResult = "Unknown"
 	// SentNothing: the session is not established.
 	SentNothing SentResult = "Nothing"
+	// SentOverridden: the router has the session of an older BGPPeer, which Message names.
+	SentOverridden SentResult = "Overridden"
 )
 
 // planOf a node: the sessions that the objects ask for, each with the paths for its router; none when not all objects are seen. Their
@@ -94,6 +97,8 @@ func (c *Cluster) checkSent(speaker *v1beta1.Speaker, reported *v1beta1.BGPSessi
 	switch {
 	case lb.SpeakerGone(speaker):
 		return SentCheck{SentUnknown, "its speaker is gone, and what it said is old"}
+	case cluster.OlderPeer(reported) != "":
+		return SentCheck{SentOverridden, fmt.Sprintf("BGPPeer %s leads to the same router and is older, so it has the session", cluster.OlderPeer(reported))}
 	case reported.State != v1beta1.BGPEstablished:
 		return SentCheck{SentNothing, reported.LastError}
 	case reported.Digest == "":

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daymark-lb/daymark/api/v1beta1"
 	"github.com/daymark-lb/daymark/internal/core/announce"
+	"github.com/daymark-lb/daymark/internal/core/cluster"
 	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
@@ -87,6 +88,8 @@ type SessionLine struct {
 	LastError string `json:"lastError,omitempty"`
 	Warning   string `json:"warning,omitempty"`
 	BFD       string `json:"bfd,omitempty"`
+	// OverriddenBy is the BGPPeer that is older and has the session with the router; empty: none is.
+	OverriddenBy string `json:"overriddenBy,omitempty"`
 	// Sent says whether the router was sent the routes that the objects ask for.
 	Sent *SentCheck `json:"sent,omitempty"`
 }
@@ -190,7 +193,7 @@ func sessionsOf(s *v1beta1.Speaker, peer string) (lines []SessionLine) {
 	for i := range s.Status.BGP {
 		b := &s.Status.BGP[i]
 		if peer == "" || b.Peer == peer {
-			lines = append(lines, SessionLine{b.Peer, b.Address, string(b.State), b.Since, b.IPv4, b.IPv6, b.LastError, b.Warning, b.BFD, nil})
+			lines = append(lines, SessionLine{b.Peer, b.Address, string(b.State), b.Since, b.IPv4, b.IPv6, b.LastError, b.Warning, b.BFD, cluster.OlderPeer(b), nil})
 		}
 	}
 	return lines

@@ -138,11 +138,12 @@ func (c *Cluster) sees(resources ...string) bool {
 
 // The resources by the names of package source.
 const (
-	resourceNodes    = "nodes"
-	resourceSpeakers = "speakers.daymark.io"
-	resourcePeers    = "bgppeers.daymark.io"
-	resourceServices = "services"
-	resourcePools    = "ipaddresspools.daymark.io"
+	resourceNodes          = "nodes"
+	resourceSpeakers       = "speakers.daymark.io"
+	resourcePeers          = "bgppeers.daymark.io"
+	resourceAdvertisements = "bgpadvertisements.daymark.io"
+	resourceServices       = "services"
+	resourcePools          = "ipaddresspools.daymark.io"
 )
 
 // announceWorld is what announcing depends on, as the Speaker objects report it.

@@ -30,7 +30,7 @@ func newTurned(before, now *announce.World, explainer *announce.Explainer) *turn
 	}
 	a, b := *before, *now
 	for _, w := range []*announce.World{&a, &b} {
-		w.Established, w.HeldBack, w.Conflicts, w.StandIns = nil, nil, nil, nil
+		w.Established, w.HeldBack, w.Overridden, w.Conflicts, w.StandIns = nil, nil, nil, nil, nil
 	}
 	// A node whose speaker comes or goes is another matter: it counts for layer 2 as well.
 	speakers := maps.EqualFunc(before.Established, now.Established, func(_, _ map[string]bool) bool { return true })

@@ -92,7 +92,7 @@ func (r *rules) resolveDuplicateRouters(sessions []Session) {
 		if other := oldest[key]; other == nil {
 			oldest[key] = session
 		} else if session.Problem == "" {
-			session.Problem = fmt.Sprintf("BGPPeer %s names the same router, %s, and is older", other.Peer, key.addr)
+			session.Problem = olderText(other.Peer, key.addr)
 		}
 	}
 }

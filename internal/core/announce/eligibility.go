@@ -121,6 +121,14 @@ var chain = []check{
 	},
 	{
 		Reason: reason.Reason{
+			Name: "NotForPeer", Meaning: "peers of its BGPAdvertisements name other BGPPeers",
+			Remedy: "Name the BGPPeer in peers of the BGPAdvertisement, if its routers are to hear of the address.",
+		},
+		scope:   ofAdvertisements,
+		applies: func(q *query) bool { return q.peer != nil && q.meant == "" },
+	},
+	{
+		Reason: reason.Reason{
 			Name: "NotSelected", Meaning: "nodeSelectors do not match it",
 			Remedy: "Change the nodeSelectors of the advertisement or of the BGPPeer, or the labels of the node.",
 		},
@@ -168,6 +176,15 @@ var chain = []check{
 		},
 		scope:   ofAdvertisements,
 		applies: (*query).otherFamily,
+	},
+	{
+		Reason: reason.Reason{
+			Name: "Overridden", Meaning: "an older BGPPeer leads to the same router, and has the session",
+			Remedy: "A router has one session with a node, and the oldest BGPPeer that leads to it has it; kubectl daymark explain peer names it. " +
+				"Name that one in peers of the BGPAdvertisement as well; or delete it, and its session goes on under the name of the younger.",
+		},
+		scope:   ofAdvertisements,
+		applies: func(q *query) bool { return q.peer != nil && q.world.Overridden[NodePeer{q.node.Name, q.peer.Name}] },
 	},
 	{
 		Reason: reason.Reason{
@@ -224,6 +241,8 @@ type query struct {
 	// advertisements, of layer 2 or of BGP, that announce the address, are meant for the peer and select the node; for the
 	// checks ofAdvertisements.
 	advertisements advertisementSet
+	// meant are the BGPAdvertisements that announce the address and are meant for the peer, whichever nodes they select.
+	meant advertisementSet
 	// segment of the address, the layer-2 advertisements that announce it, and the index of the node; for the checks ofSegment
 	// by layer 2.
 	segment *segment

@@ -75,7 +75,11 @@ func TestEligibility_EveryReasonActsAndExplains(t *testing.T) {
 			w.L2Advertisements[0].Interfaces = []string{"nope0"}
 		}},
 		"OtherFamily": {[]string{bgp}, func(w *World, _ *lb.Service) { w.Peers[0].Families = []lb.Family{lb.IPv6} }},
-		"NoSession":   {[]string{bgp}, func(w *World, _ *lb.Service) { w.Established["n1"] = nil }},
+		"NotForPeer":  {[]string{bgp}, func(w *World, _ *lb.Service) { w.BGPAdvertisements[0].Peers = []string{"another"} }},
+		"Overridden": {[]string{bgp}, func(w *World, _ *lb.Service) {
+			w.Established["n1"], w.Overridden = nil, map[NodePeer]bool{{"n1", w.Peers[0].Name}: true}
+		}},
+		"NoSession": {[]string{bgp}, func(w *World, _ *lb.Service) { w.Established["n1"] = nil }},
 		"MaximumPrefixes": {[]string{bgp}, func(w *World, s *lb.Service) {
 			w.Peers[0].MaximumPrefixes, s.Created = 1, time.Unix(1, 0)
 			w.add("older", "198.19.0.2", everyNode...)

@@ -262,7 +262,7 @@ func (e *Explainer) reasonsFor(peer *lb.Peer, key addressKey) []IneligibleReason
 	meant := key.bgp.filter(func(i int) bool { return r.bgp[i].MatchesPeer(peer.Name) })
 	reasons := make([]IneligibleReason, len(r.nodes))
 	for node := range r.nodes {
-		q := query{rules: r, node: &r.nodes[node], peer: peer, family: key.family, advertisements: r.bgpSelecting(meant, node)}
+		q := query{rules: r, node: &r.nodes[node], peer: peer, family: key.family, meant: meant, advertisements: r.bgpSelecting(meant, node)}
 		if reasons[node] = q.node.ineligible; reasons[node] == Eligible {
 			reasons[node] = q.ask(ofAdvertisements)
 		}

@@ -167,7 +167,7 @@ var worldFields = map[string]string{
 	"Pools": fromBasis, "L2Advertisements": fromBasis, "BGPAdvertisements": fromBasis, "Peers": fromBasis, "BFDProfiles": eachPass,
 	"Passwords": eachPass, "Members": fromMembers, "Links": fromMembers, "Reported": ofExplain, "OwnLinks": fromMembers, "NodeAddresses": fromOwned, "NodePrefixes": fromOwned,
 	"Gateways": eachPass, "Routers": eachPass, "Running": eachPass, "LocalEnds": eachPass, "FormerRouters": eachPass, "OwnEnd": eachPass, "RouterProblems": eachPass, "ProxyUnhealthy": fromBasis, "OwnProxyFailed": fromBasis,
-	"Established": ofExplain, "HeldBack": ofExplain, "Conflicts": ofExplain, "StandIns": ofExplain, "Options": fromBasis,
+	"Established": ofExplain, "HeldBack": ofExplain, "Overridden": ofExplain, "Conflicts": ofExplain, "StandIns": ofExplain, "Options": fromBasis,
 }
 
 // TestComputer_KnowsEveryFieldOfAWorld fails when a World has a field of which nobody says how a Computer learns of it, and when no change

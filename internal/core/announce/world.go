@@ -65,6 +65,8 @@ type World struct {
 	Established map[string]map[string]bool
 	// HeldBack is for Explain: the families that no established session of a node with a peer carries.
 	HeldBack map[NodePeer][]lb.Family
+	// Overridden is for Explain: the BGPPeers of which a node has no session because older ones have them.
+	Overridden map[NodePeer]bool
 	// Conflicts are for Explain: the addresses that other hosts use.
 	Conflicts map[netip.Addr]Conflict
 	// StandIns are for Explain: who answers for an address in the place of its holder, in order of node.

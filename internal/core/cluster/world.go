@@ -34,7 +34,7 @@ func (o *Objects) AnnounceWorldOf(owned []*lb.Service, options announce.Options)
 func (o *Objects) ReportedWorld(classes lb.Classes, options announce.Options) announce.World {
 	w, present := o.AnnounceWorld(classes, options), Present(o.Nodes, o.Speakers)
 	w.Members, w.Established = Report(present)
-	w.HeldBack = heldBack(o.Speakers)
+	w.HeldBack, w.Overridden = heldBack(o.Speakers), overridden(present)
 	w.Conflicts, w.StandIns = Conflicts(present, w.Services), StandIns(present)
 	w.ProxyUnhealthy = proxyUnhealthy(o.Speakers)
 	w.Links, w.Reported = o.ReportedLinks(), true
