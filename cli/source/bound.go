@@ -14,13 +14,14 @@ import (
 const (
 	// maxValues in one object. The 3 MiB that the API server takes have fewer of the shortest that Kubernetes writes.
 	maxValues = 300_000
-	// maxMemory of all objects of a file. Services and EndpointSlices, of which there are most, take less than twice their text.
+	// maxMemory of all objects of a file. Services and EndpointSlices, of which there are most, take less than twice their text; those of
+	// kinds that Scheme does not know are text until they are asked for.
 	maxMemory = 2 * maxBytes
 )
 
 var (
 	errTooManyValues = fmt.Errorf("an object in it has more than %d values", maxValues)
-	errTooMuch       = fmt.Errorf("its objects need more than %d MiB of memory", maxMemory>>20)
+	errTooMuch       = fmt.Errorf("its objects need more than %d MiB of memory: leave out kinds or namespaces, or have kubectl daymark bundle write what is needed", maxMemory>>20)
 )
 
 // crowded reports whether a document in JSON has more values than an object may.

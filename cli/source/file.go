@@ -58,7 +58,7 @@ func Read(name string, in io.Reader, now time.Time) (read *Memory, err error) {
 	default:
 		var found objects
 		err = ReadDocuments(buffered, found.add)
-		read = &Memory{Items: found.items, Time: now}
+		read = &Memory{Items: found.items, Time: now, memory: found.memory}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -119,7 +119,7 @@ func readArchive(in io.Reader, most int64) (*Memory, error) {
 	}
 	read, err := manifest.memory(found.items)
 	if err == nil {
-		read.Checks = checks
+		read.Checks, read.memory = checks, found.memory
 	}
 	return read, err
 }
@@ -309,16 +309,29 @@ func (o *objects) add(kind schema.GroupVersionKind, document json.RawMessage) er
 	return nil
 }
 
-// typed returns an object in its Go type, or unstructured if Scheme does not know it.
+// typed returns an object in its Go type, or as its text if Scheme does not know it: most kinds of a cluster are asked for by no command, and
+// what is unstructured takes many times its text.
 func typed(kind schema.GroupVersionKind, document json.RawMessage) (runtime.Object, error) {
 	into, err := Scheme.New(kind)
 	if err != nil {
-		into = &unstructured.Unstructured{}
+		text := &runtime.Unknown{Raw: document, ContentType: runtime.ContentTypeJSON}
+		text.SetGroupVersionKind(kind)
+		return text, nil
 	}
+	return into, decode(into, kind, document)
+}
+
+// unstructuredOf is an object that was kept as its text.
+func unstructuredOf(text *runtime.Unknown) (runtime.Object, error) {
+	into := &unstructured.Unstructured{}
+	return into, decode(into, text.GroupVersionKind(), text.Raw)
+}
+
+func decode(into runtime.Object, kind schema.GroupVersionKind, document json.RawMessage) error {
 	if err := json.Unmarshal(document, into); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", kind.Kind, nameIn(document), err)
+		return fmt.Errorf("%s %s: %w", kind.Kind, nameIn(document), err)
 	}
-	return into, nil
+	return nil
 }
 
 // nameIn a document, for an error.

@@ -11,7 +11,10 @@ import (
 
 // Memory is a Source that has all of its objects already, as those of a file.
 type Memory struct {
+	// Those of a kind that Scheme does not know may be text, runtime.Unknown.
 	Items []runtime.Object
+	// memory that they take, as far as it is known.
+	memory int64
 	// Gaps are what whoever read the objects could not read.
 	Gaps []Gap
 	// Kinds that were read, by the name of the resource; nil: all.
@@ -25,9 +28,9 @@ type Memory struct {
 
 // Read the objects that some queries ask for.
 func (m *Memory) Read(_ context.Context, queries ...Query) (*Objects, error) {
-	answers := make([]answer, len(queries))
+	answers, room := make([]answer, len(queries)), maxMemory-m.memory
 	for i, q := range queries {
-		items, err := m.find(q)
+		items, err := m.find(q, &room)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +53,8 @@ func (m *Memory) Follow(ctx context.Context, _ time.Duration, queries ...Query) 
 	return once, nil
 }
 
-func (m *Memory) find(q Query) (found []runtime.Object, err error) {
+// find what a query asks for. Room is how much memory may be taken for what is text.
+func (m *Memory) find(q Query, room *int64) (found []runtime.Object, err error) {
 	selector, err := labels.Parse(q.Labels)
 	if err != nil {
 		return nil, fmt.Errorf("labels of %s: %w", q.Kind.Name(), err)
@@ -58,6 +62,14 @@ func (m *Memory) find(q Query) (found []runtime.Object, err error) {
 	for _, item := range m.Items {
 		if item.GetObjectKind().GroupVersionKind().GroupKind() != q.Kind.GroupKind() {
 			continue
+		}
+		if text, is := item.(*runtime.Unknown); is {
+			if item, err = unstructuredOf(text); err != nil {
+				return nil, fmt.Errorf("read %s: %w", m.Origin, err)
+			}
+			if *room -= memoryOf(item); *room < 0 {
+				return nil, fmt.Errorf("read %s: %s: %w", m.Origin, q.Kind.Name(), errTooMuch)
+			}
 		}
 		object := metadata(item)
 		if (q.Namespace == "" || q.Namespace == object.GetNamespace()) && (q.Name == "" || q.Name == object.GetName()) &&

@@ -64,6 +64,13 @@ func newLiving(t *testing.T, file string) *living {
 	}
 	l.Memory = &source.Memory{Items: base.Items, Time: now}
 	for _, item := range added.Items {
+		if text, is := item.(*runtime.Unknown); is { // MetalLB's, which is to be edited
+			object := &unstructured.Unstructured{}
+			if err := object.UnmarshalJSON(text.Raw); err != nil {
+				t.Fatal(err)
+			}
+			item = object
+		}
 		l.replace(item)
 	}
 	return l
