@@ -312,11 +312,14 @@ func (o *objects) add(kind schema.GroupVersionKind, document json.RawMessage) er
 // typed returns an object in its Go type, or as its text if Scheme does not know it: most kinds of a cluster are asked for by no command, and
 // what is unstructured takes many times its text.
 func typed(kind schema.GroupVersionKind, document json.RawMessage) (runtime.Object, error) {
-	into, err := Scheme.New(kind)
-	if err != nil {
+	if !Scheme.Recognizes(kind) {
 		text := &runtime.Unknown{Raw: document, ContentType: runtime.ContentTypeJSON}
 		text.SetGroupVersionKind(kind)
 		return text, nil
+	}
+	into, err := Scheme.New(kind)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kind.Kind, err)
 	}
 	return into, decode(into, kind, document)
 }
