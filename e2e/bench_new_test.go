@@ -20,8 +20,9 @@ import (
 // are put into etcd past the API server.
 func BenchmarkNewServiceAmong100k(b *testing.B) {
 	const count, samples = 100_000, 21
-	for b.Loop() {
+	byRouter(b, func(b *testing.B, kind lab.RouterKind) {
 		cluster := lab.New(b, lab.Nodes(1))
+		cluster.Router().Configure(kind, lab.RouterSettings{})
 		cluster.InstallDaymark()
 		cluster.UsePlainBinaries()
 		speaker := cluster.Nodes()[0].Speaker()
@@ -65,7 +66,7 @@ func BenchmarkNewServiceAmong100k(b *testing.B) {
 		reportMemory(b, speaker, "-speaker")
 		reportChanges(b, cluster, cluster.Controller(), count, "-controller")
 		reportChanges(b, cluster, speaker, count, "-speaker")
-	}
+	})
 }
 
 // newRoutedService makes a Service that has endpoints, and returns after what time it has an address, and the router's kernel its route.
