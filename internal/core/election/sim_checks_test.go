@@ -118,7 +118,7 @@ func (c *checks) onDrop(n *node, a netip.Addr) {
 	i := number(a)
 	c.log("%s drops %d", n.name, i)
 	c.removeHolder(n, i)
-	calm := !n.leaving && c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > c.skew() && !c.returnOnItsWay(n, i)
+	calm := !n.leaving && c.now-c.lastFault > settleTime && c.now-c.possibleSince[i] > c.skew() && !c.returnOnItsWay(n, i) && !c.crossed(n, i)
 	if len(c.holders[i]) == 0 && calm && c.reachable(n, i) {
 		c.violate("%s dropped %d before another node answered", n.name, i)
 	}
@@ -133,6 +133,14 @@ func (c *checks) returnOnItsWay(n *node, i int) bool {
 		back := claim.free() || claim.Node == n.name && claim.Incarnation == n.incarnation
 		return other.up && back && claim.Beats(n.claims[addr(i)])
 	})
+}
+
+// crossed reports whether a node has just given an address back to one that answered a moment before, and has stopped since then for
+// the claim by which it was taken: that claim was late, and neither can know of the other. The one that is given the address back goes on as it hears of it.
+func (c *checks) crossed(n *node, i int) bool {
+	to := n.claims[addr(i)].Node
+	stopped, known := c.stopped[Question{to, addr(i)}]
+	return to != n.name && known && c.now-stopped < rivalFresh
 }
 
 func (c *checks) removeHolder(n *node, i int) {

@@ -23,6 +23,8 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 		{70405, true, "a node that was heard before the segment was cut counted as of this part"},
 		{522218, true, "an answer that was lost made a node take over from one that answered"},
 		{522134, true, "a server that heard nothing of the holder took the address over, and the holder took it for a server"},
+		{500003510, false, "a node that goes before the one which stands in began just then (the judge was too strict)"},
+		{500005736, false, "a late claim and the return of the address to the one it was taken from crossed (the judge was too strict)"},
 	} {
 		if o := simulate(pinned.seed, pinned.shared, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,

@@ -153,7 +153,7 @@ func (n *node) hearRival(a netip.Addr, by *node, holds bool) (news bool) {
 	if !ok || n.clock().Sub(known.Last) >= simRivalTimeout {
 		known = Rival{Addr: a, Node: by.name, Since: n.clock()}
 	}
-	news = n.clock().Sub(known.Last) >= simRivalPause || holds && known.Held.IsZero() && n.claims[a].Shares.Shared()
+	news = n.clock().Sub(known.Last) >= simRivalPause || holds && known.Held.IsZero()
 	if holds {
 		known.Held = n.clock()
 		if known.HeldSince.IsZero() {

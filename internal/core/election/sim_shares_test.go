@@ -163,6 +163,9 @@ func (c *checks) checkDouble(i int, a, b *node, both bool) {
 		bound = maxLyingShare
 	}
 	bound += c.lateness(a, b, i)
+	if c.lastWords(a, b, i) {
+		bound += heirTimeout + time.Duration(len(c.nodes))*nextHeirDelay
+	}
 	if since := max(c.doubleSince[key], c.lastFault, c.changed); c.now-since > bound {
 		c.violate("%s and %s both answer %d of the clients of %d for %s", a.name, b.name, (a.shares(addr(i)) & b.shares(addr(i))).Len(), i, c.now-since)
 	}
@@ -179,6 +182,13 @@ func (c *checks) holdersApart(i int, a, b *node) bool {
 		return false
 	}
 	return !c.hears(c.nodes[nodeNumber(one)], c.nodes[nodeNumber(other)]) || !c.hears(c.nodes[nodeNumber(other)], c.nodes[nodeNumber(one)])
+}
+
+// lastWords reports whether two nodes go by different claims of a speaker that has crashed: each has heard another one of the last that it
+// made, and cannot know which the other has. So both go by their own, until an heir claims the address, and the first in turn may have heard none.
+func (c *checks) lastWords(a, b *node, i int) bool {
+	one, other := a.claims[addr(i)], b.claims[addr(i)]
+	return one != other && one.same(other) && !one.free() && !c.nodes[nodeNumber(one.Node)].up
 }
 
 // movesClients reports whether clients of an address go from one node to another, and may be answered by both.
