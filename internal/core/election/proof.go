@@ -106,16 +106,21 @@ func (s *serveRound) isNoCandidate(i int, node string) bool {
 	return id != nobody && !candidate
 }
 
-// proveServer asks one server, if it has to be asked. What is known of one that is not alive or apart is settled elsewhere.
+// proveServer asks one server, if it has to be asked. One that is silent is: the table may be later than what it has heard, and what it
+// answers for another address tells nothing of this one. What is known of others that are not alive, or apart, is settled elsewhere.
 func (s *serveRound) proveServer(i int, p proof) proof {
-	contest, id := s.contests[i], s.nodes.find(p.node)
+	contest := s.contests[i]
+	incarnation, runs := s.Live[p.node]
+	if !runs {
+		incarnation, runs = s.Silent[p.node]
+	}
 	p.queued = false
-	if id == nobody || contest.Parts.Apart(s.node, p.node) {
+	if !runs || contest.Parts.Apart(s.node, p.node) {
 		p.asked = time.Time{}
 		return p
 	}
 	q := Question{p.node, contest.Addr}
-	if incarnation := s.nodes.incarnations[id]; p.incarnation != incarnation || p.segment != contest.Segment {
+	if p.incarnation != incarnation || p.segment != contest.Segment {
 		p = proof{node: p.node, incarnation: incarnation, segment: contest.Segment}
 		if _, asked := s.Answers[q]; asked {
 			s.wakeAfter(time.Millisecond) // By then the question is forgotten, and with it what another speaker has answered.

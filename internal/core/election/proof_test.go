@@ -285,3 +285,17 @@ func TestProof_WhoAnswersSomethingIsAskedAboutTheRest(t *testing.T) {
 		t.Errorf("makes %d tables, and asks %v", len(s.last.Claims), s.last.Ask)
 	}
 }
+
+// A table may be later than what a server has heard that the gossip is cut off from. It goes on to answer for other addresses.
+func TestProof_ASilentServerIsAskedAboutEachTable(t *testing.T) {
+	s := allSharedBy(t, 2)
+	s.at(0)
+	delete(s.Live, "n1")
+	s.Silent = map[string]uint64{"n1": 1}
+	s.Answers = map[Question]Answer{{"n1", addr(0)}: Answered, {"n1", addr(1)}: NoAnswer}
+	s.at(ms).wantClaims(0)
+	s.at(proofTimeout).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Addr != addr(1) || claim.Shares.Has("n1") {
+		t.Errorf("makes the table %s for %d", claim.Shares, number(claim.Addr))
+	}
+}
