@@ -158,6 +158,8 @@ type Elector struct {
 	// asked is since when silent or doubtful holders have been asked, and taken what was taken from live holders of late.
 	asked map[testimonyKey]time.Time
 	taken map[netip.Addr]taking
+	// deferred are the addresses that this node holds and leaves to nodes that have left and are back, with these.
+	deferred map[netip.Addr]string
 	// corrected are announcements of silent nodes that were answered by one of this node.
 	corrected map[Question]correction
 	searches

@@ -40,6 +40,7 @@ type taking struct {
 // this node on which it does not answer is no rival.
 func (r *round) yieldToRivals() {
 	r.forgetCorrected()
+	r.forgetDeferred()
 	next := 0
 	for _, rival := range r.Rivals {
 		for next < len(r.contests) && r.contests[next].Addr.Less(rival.Addr) {
@@ -85,6 +86,8 @@ func (r *round) settle(contest int, rival Rival) {
 		r.settleWithStandIn(rival)
 	case alive && ours: // If nobody is the holder, as while this node leaves, the claim of the live one is on its way.
 		r.settleWithLive(contest, rival, live)
+	case ours && !alive:
+		r.settleWithReturned(rival)
 	}
 }
 

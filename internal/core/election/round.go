@@ -125,6 +125,9 @@ func (r *round) holdAndClaim() {
 		for len(answered) > 0 && answered[0].Less(contest.Addr) {
 			answered = answered[1:]
 		}
+		if r.defers(contest.Addr) {
+			continue
+		}
 		if r.left(contest.Addr) {
 			r.holdLeft(contest, claim)
 			continue

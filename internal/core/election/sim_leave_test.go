@@ -267,11 +267,6 @@ func (c *checks) recordDeparture() {
 	}
 }
 
-// hasLeft reports whether a node knows of another one that it has left, and not that it is back.
-func (n *node) hasLeft(other *node) bool {
-	return n.left[other.name] != 0 && n.live[other.name] == 0 && n.silent[other.name] == 0
-}
-
 // takesPart reports whether a node may hold an address and has known the others for long.
 func (c *checks) takesPart(i int) bool {
 	return slices.ContainsFunc(c.nodes, func(n *node) bool { return c.eligible(n, i) && !n.settling() && c.now-n.settledAt > settleTime })

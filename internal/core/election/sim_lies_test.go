@@ -31,7 +31,7 @@ func (c *checks) checkSegment() {
 }
 
 func (c *checks) checkBothAnswer(a, b *node, i int) {
-	if !a.answersFor(addr(i)) || !b.answersFor(addr(i)) || !c.hears(a, b) || !c.hears(b, a) || a.hasLeft(b) || b.hasLeft(a) {
+	if !a.answersFor(addr(i)) || !b.answersFor(addr(i)) || !c.hears(a, b) || !c.hears(b, a) {
 		return
 	}
 	since, bound := max(a.vips[addr(i)].since, b.vips[addr(i)].since, c.changed), maxExchangeTime
