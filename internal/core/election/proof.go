@@ -2,6 +2,7 @@ package election
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 const (
 	// proofTimeout is how long a server has to answer for the first time. That is how long the heir of an address has, too.
 	proofTimeout = heirTimeout
+	// takerTimeout is how long after this node has taken an address from a live one its servers are asked once more. The holder before, if
+	// it does not hear of it, answers until it hears this node announce the address, 4 s later at last. Then it and the others may stop.
+	takerTimeout = 9 * time.Second / 2
 	// minRefusal is for how long a server that has not answered is out of the table: a busy node may just not have come to it. It doubles
 	// each time, up to so many times that.
 	minRefusal  = 15 * time.Second
@@ -30,8 +34,10 @@ type proof struct {
 	incarnation uint64
 	segment     int
 	// asked is since when it has been asked; zero: it has not.
-	asked    time.Time
+	asked time.Time
+	// answered: it has answered, at that time.
 	answered bool
+	at       time.Time
 	// queued: it is asked when others have been.
 	queued bool
 	// until is until when it is out of the table, and refusal for how long that is.
@@ -127,12 +133,15 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 			return p
 		}
 	}
+	if p.answered && s.provesAgain(contest.Addr, p) {
+		p.asked, p.answered = time.Time{}, false
+	}
 	if p.answered || p.until.After(s.Now) {
 		return p
 	}
 	key := testimonyKey{p.node, contest.Segment, contest.Addr.Is4()}
 	if s.Answers[q] == Answered && !p.asked.IsZero() {
-		p.answered, p.refusal = true, 0
+		p.answered, p.at, p.refusal = true, s.Now, 0
 		s.heard[key] = p.incarnation
 		return p
 	}
@@ -144,6 +153,20 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	}
 	s.proving[key]++
 	return s.askServer(p, q, key)
+}
+
+// provesAgain reports whether what a server has answered about an address was before it was settled who holds that.
+func (s *serveRound) provesAgain(addr netip.Addr, p proof) bool {
+	taken, known := s.taken[addr]
+	settled := taken.at.Add(takerTimeout)
+	if !known || !p.at.Before(settled) {
+		return false
+	}
+	if wait := settled.Sub(s.Now); wait > 0 {
+		s.wakeAfter(wait)
+		return false
+	}
+	return true
 }
 
 // askServer asks a server, and heeds what it answers, or that it has not in time.

@@ -299,3 +299,30 @@ func TestProof_ASilentServerIsAskedAboutEachTable(t *testing.T) {
 		t.Errorf("makes the table %s for %d", claim.Shares, number(claim.Addr))
 	}
 }
+
+// The one that an address was taken from may not hear of it. It answers until it hears the taker announce it, and then serves no more perhaps.
+func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
+	list, claims := contests(3, group(2)), held(3)
+	_, table := sharedBy(2)
+	for i := range list {
+		list[i].Shared = true
+		claim := claims[addr(i)]
+		claim.Shares, claim.Revision = table, 1
+		claims[addr(i)] = claim
+	}
+	s := newFixture(t, 1, list, alive(2), claims).at(0).at(time.Minute).wantClaims(1)
+	taken, later := Question{"n0", s.last.Claims[0].Addr}, time.Minute+ms+takerTimeout
+	s.at(time.Minute + ms)
+	s.Answers = map[Question]Answer{taken: Answered}
+	if s.at(time.Minute + 2*ms); slices.Contains(s.last.Ask, taken) {
+		t.Fatalf("it asks %v", s.last.Ask)
+	}
+	s.Answers = nil
+	if s.at(later); !slices.Contains(s.last.Ask, taken) {
+		t.Fatalf("it asks %v", s.last.Ask)
+	}
+	s.Answers = map[Question]Answer{taken: NoAnswer}
+	if s.at(later + proofTimeout).wantClaims(1); s.last.Claims[0].Shares.Has("n0") {
+		t.Errorf("it makes the table %s", s.last.Claims[0].Shares)
+	}
+}

@@ -74,11 +74,14 @@ func (r *round) settle(contest int, rival Rival) {
 		r.yielded[rival.Addr] = true
 	case prevails && r.Claims[rival.Addr].Shares.Shared() && rival.Last.Sub(rival.Since) >= rivalTimeout:
 		r.meet(rival.Node, rival.Addr)
-		r.cede(contest, rival.Node, incarnation) // It takes this node for a server, which it is then.
+		r.cedeWithTable(contest, rival.Node, incarnation) // It takes this node for a server, which it is then.
 	case prevails:
 		r.meet(rival.Node, rival.Addr)
 		r.decision.Defend = append(r.decision.Defend, rival.Addr)
 		r.wakeAfter(rivalFresh) // If it stops and begins again before that, nothing else wakes this node.
+	case silent && r.Claims[rival.Addr].Shares.Has(rival.Node): // Most likely it takes this node for alive, and has taken the address to even out.
+		r.meet(rival.Node, rival.Addr)
+		r.cedeWithTable(contest, rival.Node, incarnation)
 	case silent:
 		r.meet(rival.Node, rival.Addr)
 		r.cede(contest, rival.Node, incarnation)
@@ -158,6 +161,12 @@ func (r *round) cede(contest int, to string, incarnation uint64) {
 	r.holders[contest] = ceded
 	r.loads[r.me]--
 	r.decision.Claims = append(r.decision.Claims, Claim{Addr: addr, Node: to, Incarnation: incarnation, Term: r.Claims[addr].Term + 1, Announced: true})
+}
+
+// cedeWithTable is cede for a node that goes by the same table as this one, and takes its servers at their word: so they go on.
+func (r *round) cedeWithTable(contest int, to string, incarnation uint64) {
+	r.cede(contest, to, incarnation)
+	r.decision.Claims[len(r.decision.Claims)-1].Shares = r.Claims[r.contests[contest].Addr].Shares
 }
 
 // forgetTaken drops what was taken long ago.

@@ -89,10 +89,12 @@ func (r *round) noteServers() {
 	maps.DeleteFunc(r.former, func(_ loss, at time.Time) bool { return r.Now.Sub(at) > successorTimeout })
 }
 
-// servesOrDid reports whether a node is a server of a shared address, or was shortly before: it answers whoever asks it.
+// servesOrDid reports whether a node is a server of a shared address, or was shortly before: it answers whoever asks it. One that is silent may
+// go by a table of long ago.
 func (r *round) servesOrDid(node string, addr netip.Addr) bool {
 	_, did := r.former[loss{node, addr}]
-	return did || r.Claims[addr].Shares.Has(node)
+	table := r.Claims[addr].Shares
+	return did || table.Has(node) || table.Shared() && r.isSilent(node)
 }
 
 // serveRound is the work on the shared addresses in one decision.
@@ -187,7 +189,8 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 		s.wakeAfter(successorTimeout - s.Now.Sub(state.barred))
 	}
 	s.goOn(contest, state, hold)
-	done := !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
+	_, taken := s.taken[contest.Addr]
+	done := !taken && !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
 		state.table == claim.Shares && contest.Shared == claim.Shares.Shared() && s.proven(claim.Shares, state.proofs) && s.isQuiet(contest)
 	if done && (hold != nil || state.serves == state.table.Has(s.node)) && s.allLive(claim.Shares) {
 		state.settled, state.due = now, s.nextRefusalEnd(state.proofs)

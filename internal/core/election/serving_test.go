@@ -241,7 +241,7 @@ func TestServing_AServerThatTakesOverUnheardIsARival(t *testing.T) {
 
 // Servers answer questions, and so are heard; that makes none of them a rival. A silent one that holds the address is.
 func TestServing_ServersAreNoRivals(t *testing.T) {
-	claims, _ := sharedBy(3)
+	claims, table := sharedBy(3)
 	s := newFixture(t, 0, sharedContest(3), alive(3), claims)
 	heard := Rival{Addr: addr(0), Node: "n1", Since: epoch, Last: epoch.Add(time.Minute)}
 	s.Rivals, s.Answers = []Rival{heard}, map[Question]Answer{{"n1", addr(0)}: Answered}
@@ -256,8 +256,24 @@ func TestServing_ServersAreNoRivals(t *testing.T) {
 	s.at(time.Minute+ms).wantClaims(0).shares(20, true)
 	s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(time.Minute)
 	s.at(time.Minute + 2*ms).wantClaims(1)
-	if ceded := s.last.Claims[0]; ceded.Node != "n1" || ceded.Term != 2 || ceded.Shares.Shared() {
+	if ceded := s.last.Claims[0]; ceded.Node != "n1" || ceded.Term != 2 || ceded.Shares != table { // To that one it is a server now, as n2 is.
 		t.Errorf("%+v", ceded)
+	}
+}
+
+// A silent server does not hear that it has lost its part, and goes on.
+func TestServing_WhoServesByATableOfLongAgoIsNoRival(t *testing.T) {
+	claims, _ := sharedBy(2)
+	s := newFixture(t, 0, sharedContest(3), alive(2), claims)
+	s.Silent = map[string]uint64{"n2": 1}
+	s.Answers = map[Question]Answer{{"n2", addr(0)}: Answered}
+	for i := range 10 {
+		s.contests[0].Addr = addr(i)
+		claim := claims[addr(0)]
+		claim.Addr = addr(i)
+		s.Claims[addr(i)] = claim
+		s.Answers = map[Question]Answer{{"n2", addr(i)}: Answered}
+		s.at(time.Duration(i)*sec).rivalAt("n2", i, 0, time.Duration(i)*sec).at(time.Duration(i)*sec + ms).wantClaims(0).wantDefended()
 	}
 }
 

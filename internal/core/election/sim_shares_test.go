@@ -143,7 +143,7 @@ func (c *checks) checkShares() {
 			c.lostSince[i] = 0
 		case c.lostSince[i] == 0:
 			c.lostSince[i] = c.now
-		case c.now-max(c.lostSince[i], c.lastFault+settleTime, c.possibleSince[i]+settleTime) > maxLostShare:
+		case c.now-max(c.lostSince[i], c.lastFault+settleTime, c.possibleSince[i]+settleTime) > maxLostShare+c.untilProvenAgain(i):
 			c.violate("%d of the clients of %d have no answer", shares.Count-bits.OnesCount64(uint64(all)), i)
 		}
 	}
@@ -200,6 +200,15 @@ func (c *checks) movesClients(i int) bool {
 func (c *checks) claimUnderWay() bool {
 	recent := func(at time.Duration) bool { return at > 0 && c.now-at <= maxTries*maxMessageDelay }
 	return slices.ContainsFunc(c.tabledAt, recent) || slices.ContainsFunc(c.claimedAt, recent)
+}
+
+// untilProvenAgain is how much longer than others clients of an address may wait whose holder is not heard in the gossip. The one that it has
+// taken it from cedes it when it hears that on the segment, and those who hear of that serve no more. The holder finds that out.
+func (c *checks) untilProvenAgain(i int) time.Duration {
+	if slices.ContainsFunc(c.nodes, func(n *node) bool { return n.up && c.mute[n.index] && n.owns(n.claims[addr(i)]) }) {
+		return takerTimeout + proofTimeout
+	}
+	return 0
 }
 
 // checkTables checks the shared addresses when all is quiet: every client has one node that answers, all nodes know the same
