@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ import (
 	"github.com/daymark-lb/daymark/cli/source"
 	"github.com/daymark-lb/daymark/cli/status"
 	"github.com/daymark-lb/daymark/cli/view"
+	"github.com/daymark-lb/daymark/internal/core/lb"
 )
 
 const (
@@ -78,10 +80,7 @@ func (o *options) run(ctx context.Context, names []string) error {
 	if err := o.annotate(ctx, api, before, names); err != nil {
 		return err
 	}
-	report := Report{Nodes: make([]view.DrainLine, len(names))}
-	for i, name := range names {
-		report.Nodes[i] = view.DrainLine{Node: name, Drained: !o.undo, SafeToStop: metav1.ConditionUnknown}
-	}
+	report := Report{Nodes: unknown(names, !o.undo)}
 	var wrong error
 	if o.wait {
 		report.Nodes, wrong = o.await(ctx, names, outdated(before))
@@ -104,7 +103,7 @@ func (o *options) annotate(ctx context.Context, api client.Client, objects *sour
 	}
 	for _, name := range names {
 		if there[name] == nil {
-			return fmt.Errorf("there is no node %s", env.Line(name))
+			return fmt.Errorf("there is no node %s, and none was annotated", env.Line(name))
 		}
 	}
 	patch := `{"metadata":{"annotations":{"` + v1beta1.AnnotationDrain + `":"true"}}}`
@@ -152,14 +151,14 @@ func (o *options) await(ctx context.Context, names []string, outdated map[string
 	}
 	ticks, began, said := time.NewTicker(lookEvery), time.Now(), map[string]view.DrainLine{}
 	defer ticks.Stop()
-	lines, failed := drainLines(&source.Objects{}, names), false
+	lines, failed := unknown(names, true), false
 	for {
 		objects, err := o.read(ctx, names)
 		switch {
 		case err == nil:
 			failed, lines = false, drainLines(objects, names)
 			o.say(lines, said)
-			if safe(lines) && (time.Since(began) >= settle || told(objects, outdated)) {
+			if len(unsafe(lines)) == 0 && (time.Since(began) >= settle || told(objects, outdated)) {
 				return lines, nil
 			}
 		case !failed && ctx.Err() == nil:
@@ -168,33 +167,46 @@ func (o *options) await(ctx context.Context, names []string, outdated map[string
 		}
 		select {
 		case <-ctx.Done():
-			o.Warn("not after %v", o.timeout)
+			o.Warn("after %v nobody says of %s that no traffic breaks when it stops; the annotation stays: --undo takes it away", o.timeout, strings.Join(unsafe(lines), ", "))
 			return lines, env.ErrWrong
 		case <-ticks.C:
 		}
 	}
 }
 
+// unknown are nodes of which nothing is known yet.
+func unknown(names []string, drained bool) []view.DrainLine {
+	lines := make([]view.DrainLine, len(names))
+	for i, name := range names {
+		lines[i] = view.DrainLine{Node: name, Drained: drained, SafeToStop: metav1.ConditionUnknown}
+	}
+	return lines
+}
+
 // drainLines are what is known of the nodes, in the order in which they were named.
 func drainLines(objects *source.Objects, names []string) []view.DrainLine {
-	speakers := map[string]*v1beta1.Speaker{}
+	nodes, speakers := map[string]*lb.Node{}, map[string]*v1beta1.Speaker{}
+	for _, n := range source.Of[*corev1.Node](objects) {
+		nodes[n.Name] = lb.ParseNode(n)
+	}
 	for _, s := range source.Of[*v1beta1.Speaker](objects) {
 		speakers[s.Name] = s
 	}
 	lines := make([]view.DrainLine, len(names))
 	for i, name := range names {
-		lines[i] = view.Draining(name, speakers[name])
+		lines[i] = view.Draining(name, nodes[name], speakers[name])
 	}
 	return lines
 }
 
-func safe(lines []view.DrainLine) bool {
+// unsafe are the nodes of which nobody says that they may be stopped.
+func unsafe(lines []view.DrainLine) (names []string) {
 	for i := range lines {
 		if lines[i].SafeToStop != metav1.ConditionTrue {
-			return false
+			names = append(names, lines[i].Node)
 		}
 	}
-	return true
+	return names
 }
 
 // outdated are the nodes that are not drained, though their Speakers say so: these have not heard yet of the end of another drain, so what they

@@ -214,16 +214,21 @@ func TestTold(t *testing.T) {
 
 func TestDrain_SaysWhatItDid(t *testing.T) {
 	config, api := cluster(t)
+	yes := true
+	if err := say(t.Context(), api, metav1.ConditionTrue, status.NothingLeft.Name, nil, &yes); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name, args string
 		exit       int
 		says       string
 		n1, n2     bool
 	}{
-		{"a node that is not there keeps the others as they are", "n2 n3", 1, "there is no node n3", false, false},
+		{"a node that is not there keeps the others as they are", "n2 n3", 1, "there is no node n3, and none was annotated", false, false},
 		{"a node is drained", "n2", 0, "n2 is drained", false, true},
 		{"it is drained already, and another one as well", "n1 n2", 0, "n1 is drained", true, true},
-		{"a node without a speaker", "n1 --wait --timeout=1s", 1, "n1 is drained, and its speaker does not say whether it may be stopped", true, true},
+		{"a node without a speaker", "n1 --wait --timeout=1s", 1, "n1 is drained, and has no Speaker object", true, true},
+		{"it says which of two may not be stopped", "n1 n2 --wait --timeout=1s", 1, "after 1s nobody says of n1 that no traffic breaks", true, true},
 		{"it ends", "n1 --undo", 0, "n1 takes traffic again", false, true},
 		{"for programs", "n1 n2 --undo -o name", 0, "node/n1\nnode/n2\n", false, false},
 		{"no node is named", "", env.ExitUsage, "", false, false},

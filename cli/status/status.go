@@ -302,6 +302,8 @@ func Drain(l *view.DrainLine, now time.Time) string {
 	switch {
 	case l.SafeToStop == metav1.ConditionTrue:
 		return "may be stopped"
+	case l.Silent != "":
+		return silence(l, left)
 	case l.Unheard:
 		return "is drained, and its speaker has not heard of it yet"
 	case l.Reason == "":
@@ -314,6 +316,25 @@ func Drain(l *view.DrainLine, now time.Time) string {
 		return "has " + left
 	}
 	return "does not know yet what is open there"
+}
+
+// silence says why nobody says whether a node may be stopped, and what can be done.
+func silence(l *view.DrainLine, left string) string {
+	switch l.Silent {
+	case view.SilentNode:
+		return "is no node of the cluster any more: there is nothing to wait for"
+	case view.SilentNoSpeaker:
+		return "is drained, and has no Speaker object, so that nobody says whether it may be stopped: look at the speaker's Pod on the node; " +
+			"where none is meant to run, there is nothing to wait for"
+	case view.SilentSpeakerGone:
+		return "is drained, and its speaker is gone, so that nobody says whether it may be stopped: look at the speaker's Pod on the node"
+	case view.SilentNotReady:
+	}
+	said := ""
+	if left != "" {
+		said = ", " + left
+	}
+	return "is not ready, and what its speaker said is perhaps old" + said + ": if the node is off, there is nothing to wait for"
 }
 
 func pool(l *view.PoolLine) (texts []string) {

@@ -16,6 +16,11 @@ func TestStatus_SaysWhichNodesMayBeStopped(t *testing.T) {
 	node := func(annotation string) *corev1.Node {
 		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Annotations: map[string]string{v1beta1.AnnotationDrain: annotation}}}
 	}
+	down := func(annotation string) *corev1.Node {
+		n := node(annotation)
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+		return n
+	}
 	speaker := func(safe metav1.ConditionStatus, reason string, minutes ...int) *v1beta1.Speaker {
 		s := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 		s.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionSafeToStop, Status: safe, Reason: reason}}
@@ -47,14 +52,20 @@ func TestStatus_SaysWhichNodesMayBeStopped(t *testing.T) {
 		{"one that nobody drains is as its speaker says", []runtime.Object{node(""), heard(left, false)}, "n1 false False ConnectionsLeft 7 3 8m0s"},
 		{"one with connections left, the last of them for 8 minutes", []runtime.Object{node("true"), left}, "n1 true False ConnectionsLeft 7 3 8m0s"},
 		{"one whose addresses moved away without a drain", []runtime.Object{node(""), left}, "n1 false False ConnectionsLeft 7 3 8m0s"},
-		{"of a speaker that is gone nothing is believed", []runtime.Object{node("true"), goneAs(safe)}, "n1 true Unknown  0 0"},
+		{"of a speaker that is gone nothing is believed", []runtime.Object{node("true"), goneAs(safe)}, "n1 true Unknown  0 0 SpeakerGone"},
 		{"nor of connections on it", []runtime.Object{node(""), goneAs(left)}, ""},
-		{"one that never had a speaker", []runtime.Object{node("true")}, "n1 true Unknown  0 0"},
+		{"one that never had a speaker", []runtime.Object{node("true")}, "n1 true Unknown  0 0 NoSpeaker"},
+		{"what is said of a node that is down is perhaps old", []runtime.Object{down("true"), left}, "n1 true False ConnectionsLeft 7 3 NodeNotReady 8m0s"},
+		{"that it may be stopped, too", []runtime.Object{down("true"), safe}, "n1 true True NothingLeft 0 0 NodeNotReady"},
+		{"and of one that nobody drains", []runtime.Object{down(""), left}, "n1 false False ConnectionsLeft 7 3 NodeNotReady 8m0s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
 			for _, l := range New(Input{Objects: test.objects}).Status().Drains {
 				got += fmt.Sprint(l.Node, " ", l.Drained, " ", l.SafeToStop, " ", l.Reason, " ", l.Connections, " ", l.Addresses)
+				if l.Silent != "" {
+					got += " " + string(l.Silent)
+				}
 				if l.Unheard {
 					got += " unheard"
 				}
