@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -136,7 +135,7 @@ func (c *Cluster) notByOlder(x *SessionRoutes, p *announce.Path) string {
 	switch {
 	case !found:
 		return "not for " + x.OverriddenBy
-	case !reflect.DeepEqual(plan[i].Paths[at].Attributes, p.Attributes):
+	case !plan[i].Paths[at].Attributes.Equal(*p.Attributes):
 		return "otherwise for " + x.OverriddenBy
 	}
 	return ""

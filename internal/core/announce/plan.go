@@ -250,6 +250,12 @@ type Attributes struct {
 	Weight lb.Weight
 }
 
+// Equal reports whether a router is sent the same by both.
+func (a Attributes) Equal(b Attributes) bool {
+	same := func(a, b *uint32) bool { return a == b || a != nil && b != nil && *a == *b }
+	return same(a.LocalPref, b.LocalPref) && same(a.MED, b.MED) && a.Prepend == b.Prepend && a.Weight == b.Weight && slices.Equal(a.Communities, b.Communities)
+}
+
 // HealthPort is a health-check port to serve (Service.spec.healthCheckNodePort).
 type HealthPort struct {
 	Port    uint16
