@@ -36,7 +36,7 @@ import (
 	"github.com/daymark-lb/daymark/e2e/lab/build"
 )
 
-const timeout = 30 * time.Second
+const timeout = 2 * time.Minute
 
 var errNotYet = errors.New("not yet")
 
