@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -62,7 +63,7 @@ func (l *Loop) compute(seen *snapshot, stage departure.Stage) *desired {
 	contests := plan.ElectionContests()
 	decision := m.participant.Decide(contests, l.participantInput(now, seen))
 	links := l.clusterLinks(seen)
-	questions := plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, links)
+	questions := plan.Layer2Questions(decision.Ask, seen.world.OwnLinks, m.lastLinks(links, seen.inCluster))
 	for _, edge := range edges {
 		questions = append(questions, edge.Layer2Question)
 	}
@@ -134,6 +135,14 @@ func (l *Loop) participantInput(now time.Time, seen *snapshot) election.Particip
 			Expected: seen.expected(l.cfg.Node), Live: seen.live, ClaimsMissing: seen.view.ClaimsMissing,
 		},
 	}
+}
+
+// lastLinks are the links by which nodes are asked: of those that have left as they last were, since one may be back where the gossip does not
+// reach. They are kept while the node is part of the cluster.
+func (m *memory) lastLinks(now map[string][]lb.Link, inCluster func(node string) bool) map[string][]lb.Link {
+	maps.DeleteFunc(m.links, func(node string, _ []lb.Link) bool { return !inCluster(node) })
+	maps.Copy(m.links, now)
+	return m.links
 }
 
 // clusterLinks are the links of all nodes as far as they are known, by node. Those of a silent one are as they last were.

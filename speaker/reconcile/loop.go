@@ -99,6 +99,8 @@ type memory struct {
 	addresses   announce.NodeAddresses
 	able        ableLinks
 	detours     []announce.Detour
+	// links are those that nodes have or last had.
+	links map[string][]lb.Link
 	// sessions of the pass before.
 	sessions announce.SessionMemory
 	// localEnds are what the node last gave the sessions, and formerRouters the routers that it had, by BGPPeer; nil before the first pass.
@@ -160,7 +162,7 @@ func Add(m manager.Manager, cfg Config, exec Executors, writers *Writers) (*Loop
 func newLoop(cfg Config, exec Executors, writers *Writers, read func(context.Context) (*snapshot, error)) *Loop {
 	l := &Loop{
 		cfg: cfg, read: read, exec: exec, Writers: writers, others: newOtherProxies(nil),
-		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}, answerers: answerers{}},
+		memory:  memory{participant: election.NewParticipant(cfg.Node, cfg.RebalanceAfter), macs: announce.ClusterMACs{}, links: map[string][]lb.Link{}, answerers: answerers{}},
 		started: time.Now(), leave: make(chan struct{}, 1), free: make(chan struct{}),
 		metrics: newMetrics(cfg.Registerer),
 	}

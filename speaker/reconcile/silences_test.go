@@ -69,6 +69,33 @@ func TestLoop_OfTwoHoldersOneGoesOn(t *testing.T) {
 	})
 }
 
+// n2 has left, and is back beyond a cut of the gossip: it is neither alive nor silent.
+func TestLoop_OfAHolderAndOneThatIsBackOneGoesOn(t *testing.T) {
+	inTime(t, func(t *testing.T, f *fixture) {
+		f.addNode()
+		f.gossip.view.Peers["n2"].State.Links[0].MAC = "02:00:00:00:00:02"
+		f.gossip.view.Claims.Learn(election.Claim{Addr: vip, Node: "n1", Incarnation: 1, Term: 9, Announced: true})
+		f.pass(t)
+		f.removeNode()
+		f.layer2.held = []layer2.Held{{Addr: vip}}
+		f.pass(t)
+		back := time.Now()
+		time.Sleep(2 * time.Second)
+		f.layer2.rivals = []election.Rival{{Addr: vip, Node: "n2", Since: back, Last: time.Now(), HeldSince: back, Held: time.Now()}}
+		f.pass(t)
+		q := election.Question{Node: "n2", Addr: vip}
+		if len(f.layer2.asked) != 1 || f.layer2.asked[0].Question != q || len(f.layer2.asked[0].Paths) != 1 || f.layer2.asked[0].Paths[0].MAC != "02:00:00:00:00:02" {
+			t.Fatalf("asked are %+v", f.layer2.asked)
+		}
+		f.layer2.answers = map[election.Question]election.Answer{q: election.Answered}
+		f.pass(t)
+		wins := (election.Claim{Addr: vip, Node: "n1"}).Beats(election.Claim{Addr: vip, Node: "n2"})
+		if defended := len(f.layer2.defended) == 1; defended != wins || (len(f.layer2.desired) == 1) != wins {
+			t.Errorf("n1 is to win: %t; it defends %v, and holds %v", wins, f.layer2.defended, f.layer2.desired)
+		}
+	})
+}
+
 func TestSilences_KeepTheAddressTheyWereFoundBy(t *testing.T) {
 	var s silences
 	first := []election.Silence{{Node: "n2", Addr: vip}}

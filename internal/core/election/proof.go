@@ -184,7 +184,7 @@ func (s *serveRound) askServer(p proof, q Question, key testimonyKey) proof {
 	case left > 0:
 		s.wakeAfter(left)
 	case s.Answers[q] == Unasked:
-		p.answered = true // There is nothing to doubt it for.
+		p.answered, p.at = true, s.Now // There is nothing to doubt it for.
 		s.wakeAfter(time.Millisecond)
 	case s.Answers[q] == NoAnswer:
 		p = s.refuse(p)

@@ -300,8 +300,8 @@ func TestProof_ASilentServerIsAskedAboutEachTable(t *testing.T) {
 	}
 }
 
-// The one that an address was taken from may not hear of it. It answers until it hears the taker announce it, and then serves no more perhaps.
-func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
+// takesFromLive is n1 when it has just taken one of three shared addresses from n0, to even out, and what it may ask n0 about it.
+func takesFromLive(t *testing.T) (*fixture, Question) {
 	list, claims := contests(3, group(2)), held(3)
 	_, table := sharedBy(2)
 	for i := range list {
@@ -311,7 +311,13 @@ func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
 		claims[addr(i)] = claim
 	}
 	s := newFixture(t, 1, list, alive(2), claims).at(0).at(time.Minute).wantClaims(1)
-	taken, later := Question{"n0", s.last.Claims[0].Addr}, time.Minute+ms+takerTimeout
+	return s, Question{"n0", s.last.Claims[0].Addr}
+}
+
+// The one that an address was taken from may not hear of it. It answers until it hears the taker announce it, and then serves no more perhaps.
+func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
+	s, taken := takesFromLive(t)
+	later := time.Minute + ms + takerTimeout
 	s.at(time.Minute + ms)
 	s.Answers = map[Question]Answer{taken: Answered}
 	if s.at(time.Minute + 2*ms); slices.Contains(s.last.Ask, taken) {
@@ -324,5 +330,17 @@ func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
 	s.Answers = map[Question]Answer{taken: NoAnswer}
 	if s.at(later + proofTimeout).wantClaims(1); s.last.Claims[0].Shares.Has("n0") {
 		t.Errorf("it makes the table %s", s.last.Claims[0].Shares)
+	}
+}
+
+// With conflictDetection: Off nobody can be asked, however often.
+func TestProof_WhoCannotBeAskedAboutWhatWasTakenIsNotAskedForEver(t *testing.T) {
+	s, taken := takesFromLive(t)
+	s.Answers = map[Question]Answer{taken: Unasked}
+	for _, at := range []time.Duration{ms, ms + proofTimeout, takerTimeout, takerTimeout + 2*ms, takerTimeout + 2*ms + proofTimeout} {
+		s.at(time.Minute + at)
+	}
+	if s.at(time.Minute + takerTimeout + 3*ms + proofTimeout); slices.Contains(s.last.Ask, taken) {
+		t.Errorf("it asks %v", s.last.Ask)
 	}
 }
