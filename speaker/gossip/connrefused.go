@@ -48,8 +48,8 @@ func refusalOf(from netip.Addr, at netip.AddrPort, err error, before joinFailure
 	}
 }
 
-// steady returns what to say of an attempt that failed, and since when, by what was said before: a firewall refuses only so many a second, so
-// that one attempt is refused and the next is not answered. Each change of the words is a write.
+// steady returns what to say of an attempt that failed, and since when, by what was said before: of a host that does not answer ARP the kernel
+// tells some attempts and lets others wait, and a firewall refuses only so many a second. Each change of the words is a write.
 func steady(text string, now time.Time, before string, seen time.Time) (string, time.Time) {
 	if text == silence && before != "" && now.Sub(seen) < silenceAfter {
 		return before, seen
@@ -63,7 +63,7 @@ func describe(err error) string {
 	for _, known := range []struct{ sign, words string }{
 		{"connection refused", "the connection is refused: no speaker runs there, or a firewall rejects it"},
 		{"i/o timeout", silence},
-		{"no route to host", silence}, // It does not even answer ARP or NDP.
+		{"no route to host", "its host is not there, or a firewall rejects the connection"},
 		{"network is unreachable", "its network is unreachable"},
 		{"EOF", "it hangs up, as if its gossip key were another"},
 		{"connection reset", "it hangs up, as if its gossip key were another, or this node unknown to it"},

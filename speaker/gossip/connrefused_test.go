@@ -85,7 +85,7 @@ func TestDescribe_SaysWhatAFailureMeans(t *testing.T) {
 	for text, want := range map[string]string{
 		"1 error occurred:\n\t* failed to join 1.2.3.4:7946: dial tcp: connect: connection refused": "refused",
 		"failed to join 1.2.3.4:7946: dial tcp: i/o timeout":                                        "nothing answers",
-		"failed to join 1.2.3.4:7946: dial tcp: connect: no route to host":                          "nothing answers",
+		"failed to join 1.2.3.4:7946: dial tcp: connect: no route to host":                          "its host is not there, or a firewall",
 		"failed to join 1.2.3.4:7946: EOF":                                                          "key",
 		"something\n\t* new":                                                                        "something * new",
 	} {
@@ -98,7 +98,7 @@ func TestDescribe_SaysWhatAFailureMeans(t *testing.T) {
 // What is said of a node that is dead is the same after each attempt, also where the answers to some are left out by a firewall that sends so
 // many a second: each change is a write.
 func TestSteady_SilenceTakesNothingBackAtOnce(t *testing.T) {
-	const rejects, closed = "a firewall rejects the connection", "the connection is refused"
+	const rejects, closed = "its host is not there, or a firewall rejects the connection", "the connection is refused"
 	begins := time.Now()
 	text, seen := "", time.Time{}
 	for _, step := range []struct {
