@@ -73,26 +73,22 @@ func (r *rules) multiHopBFD(s *Session, peer *lb.Peer) bool {
 // resolveDuplicateRouters leaves a router that several BGPPeers name to the oldest of them that can have a session with it;
 // with two, the router would close one session for the other again and again. It sorts the sessions by their peers' age.
 func (r *rules) resolveDuplicateRouters(sessions []Session) {
-	type router struct {
-		vrf  string
-		addr netip.AddrPort
-	}
 	created := make(map[string]time.Time, len(r.peers))
 	for _, peer := range r.peers {
 		created[peer.Name] = peer.Created
 	}
 	slices.SortStableFunc(sessions, func(a, b Session) int { return created[a.Peer].Compare(created[b.Peer]) })
-	oldest := map[router]*Session{}
+	oldest := map[Router]*Session{}
 	for i := range sessions {
 		session := &sessions[i]
-		key := router{session.VRF, netip.AddrPortFrom(session.Address, session.Port)}
+		key := session.Router()
 		if !session.Address.IsValid() || session.Former || session.Problem != "" && !r.world.Running[session.Name] {
 			continue
 		}
 		if other := oldest[key]; other == nil {
 			oldest[key] = session
 		} else if session.Problem == "" {
-			session.Problem = olderText(other.Peer, key.addr)
+			session.Problem = OlderText(other.Peer, key)
 		}
 	}
 }

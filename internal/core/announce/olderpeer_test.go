@@ -7,7 +7,7 @@ import (
 
 func TestOlderPeer_IsReadFromTheProblemOfASession(t *testing.T) {
 	for _, router := range []string{"192.0.2.1:179", "[2001:db8::1]:179", "[fe80::1%eth0]:1179"} {
-		if got := OlderPeer(olderText("tor.a", netip.MustParseAddrPort(router))); got != "tor.a" {
+		if got := OlderPeer(OlderText("tor.a", Router{Addr: netip.MustParseAddrPort(router)})); got != "tor.a" {
 			t.Errorf("the session with %s is overridden by %q", router, got)
 		}
 	}

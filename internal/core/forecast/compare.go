@@ -88,7 +88,7 @@ func Compare(before, after *Outcome) (changes []Change, unchanged int) {
 			}
 		}
 	}
-	c := comparison{before, after, before.byKey(), after.byKey(), PeersWithoutSession(before, after)}
+	c := comparison{before, after, before.byKey(), after.byKey(), PeersWithoutSession(before, after), formerNames(before, after)}
 	for _, key := range slices.SortedFunc(maps.Keys(keys), lb.Key.Compare) {
 		if effects := c.service(key); len(effects) > 0 {
 			changes = append(changes, Change{key.Namespace, key.Name, effects})
@@ -104,6 +104,8 @@ type comparison struct {
 	was, is       map[lb.Key]*lb.Service
 	// without a session: peers that all their nodes have left.
 	without []string
+	// former names of the peers that have the sessions of others now.
+	former map[nodePeer]string
 }
 
 func (o *Outcome) byKey() map[lb.Key]*lb.Service {
@@ -220,7 +222,7 @@ func one(name string) []string {
 // routed says what becomes of an address by BGP. A peer that nobody tells of it any more has lost it, though others have it still; it
 // is a fault unless no node is left that has a session with it.
 func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) {
-	all, left := c.before.routes(before), c.after.routes(after)
+	all, left := c.before.routes(before), c.formerly(c.after.routes(after))
 	if slices.Equal(all, left) {
 		return nil
 	}
@@ -245,6 +247,21 @@ func (c *comparison) routed(before, after *announce.Answers) (effects []Effect) 
 		}
 	}
 	return effects
+}
+
+// formerly are routes as they would be called if sessions had kept their names, in order.
+func (c *comparison) formerly(routes []route) []route {
+	if len(c.former) == 0 {
+		return routes
+	}
+	for i := range routes {
+		if name, renamed := c.former[nodePeer{routes[i].node, routes[i].peer}]; renamed {
+			routes[i].peer = name
+		}
+	}
+	// Peers, too, are in order of their names.
+	slices.SortStableFunc(routes, func(a, b route) int { return cmp.Or(strings.Compare(a.node, b.node), strings.Compare(a.peer, b.peer)) })
+	return routes
 }
 
 // heldByNobody says that an address whose holder no report names can be held by no node any more.

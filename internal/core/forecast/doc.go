@@ -4,5 +4,5 @@
 // gets what; what it must assume about the world outside of the objects it says where it does.
 //
 // Files: outcome.go has the steps; addresses.go is the controller, holders.go the speakers by layer 2, routes.go those by BGP;
-// sessions.go and drain.go have the assumptions; compare.go tells two outcomes apart.
+// routers.go says whose session there is with a router; sessions.go and drain.go have the assumptions; compare.go tells two outcomes apart.
 package forecast

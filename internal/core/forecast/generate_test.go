@@ -62,6 +62,9 @@ func (g *generator) cluster(links map[string][]lb.Link) (objects []runtime.Objec
 		objects = append(objects, g.service(fmt.Sprintf("s%d", i))...)
 	}
 	objects = append(objects, g.bgpAdvertisement("wan"), g.peer("tor"))
+	if g.rarely("a second BGPPeer") {
+		objects = append(objects, g.peer("leaf"))
+	}
 	if g.rarely("a second BGPAdvertisement") {
 		objects = append(objects, g.bgpAdvertisement("more"))
 	}
@@ -144,14 +147,14 @@ func (g *generator) bgpAdvertisement(name string) *v1beta1.BGPAdvertisement {
 		by.Spec.AggregationLength, by.Spec.AggregationLengthV6 = new(int32(g.number(24, 32, "length"))), new(int32(g.number(120, 128, "length")))
 	}
 	if g.rarely("to one peer") {
-		by.Spec.Peers = []string{oneOf(g, "peer", "tor", "spine")}
+		by.Spec.Peers = []string{oneOf(g, "peer", "tor", "leaf", "spine")}
 	}
 	return by
 }
 
 func (g *generator) peer(name string) *v1beta1.BGPPeer {
 	peer := &v1beta1.BGPPeer{ObjectMeta: g.meta(name)}
-	peer.Spec.MyASN, peer.Spec.PeerASN, peer.Spec.PeerAddress = 64512, new(int64(64513)), "192.0.2.1"
+	peer.Spec.MyASN, peer.Spec.PeerASN, peer.Spec.PeerAddress = 64512, new(int64(64513)), oneOf(g, "router", "192.0.2.1", "192.0.2.2")
 	peer.Spec.NodeSelectors = g.selectors()
 	peer.Spec.AddressFamilies = oneOf(g, "peer's families", nil, []v1beta1.AddressFamily{v1beta1.IPv4, v1beta1.IPv6})
 	return peer
@@ -251,7 +254,12 @@ func (g *generator) edit(object runtime.Object) runtime.Object {
 		by.ObjectMeta = o.ObjectMeta
 		return by
 	case *v1beta1.BGPPeer:
-		return nil
+		if !stays() {
+			return nil
+		}
+		peer := g.peer(o.Name)
+		peer.ObjectMeta = o.ObjectMeta
+		return peer
 	case *v1beta1.BGPAdvertisement:
 		return g.bgpAdvertisement(o.Name)
 	case *corev1.Service:

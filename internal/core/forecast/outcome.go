@@ -34,6 +34,8 @@ type Outcome struct {
 	started, now time.Time
 	releases     map[lb.Key]map[netip.Addr]release
 
+	// routers of each node.
+	routers   map[string][]*router
 	world     announce.World
 	explainer *announce.Explainer
 	held
@@ -53,6 +55,8 @@ type Outcome struct {
 func Start(objects []runtime.Object, now time.Time, settings Settings) *Outcome {
 	o := &Outcome{settings: settings, started: now}
 	o.objects, o.written = cluster.Parse(objects), writtenIn(objects)
+	o.routers = o.allRouters(nil)
+	o.noteEstablished()
 	o.run(true)
 	return o
 }
@@ -67,7 +71,8 @@ func (o *Outcome) Next(objects []runtime.Object) *Outcome {
 			next.objects.Services[i], next.written[s.Key] = known.In(s), known
 		}
 	}
-	next.assumeSessions(o.objects)
+	next.routers = next.allRouters(o.routers)
+	next.assumeSessions(o)
 	next.run(false)
 	return next
 }

@@ -89,6 +89,11 @@ func (r *reality) compare(t *rapid.T, before, forecast *Outcome) {
 	r.compareHolders(t, before, forecast)
 	r.compareRoutes(t, forecast)
 	for name, speaker := range r.speakers {
+		for _, peer := range forecast.objects.Peers {
+			if _, has := speaker.paths[peer.Name]; has != forecast.world.Established[name][peer.Name] {
+				t.Fatalf("%s has a session with %s: %t, which is not as foreseen", name, peer.Name, has)
+			}
+		}
 		for peer, sent := range speaker.paths {
 			got, want := inWords(sent), inWords(ofFamilies(forecast.nodes()[name].peers[peer].list, speaker.families[peer]))
 			if !maps.Equal(got, want) {

@@ -48,8 +48,9 @@ type speaker struct {
 	tables        map[netip.Addr]shares.Table
 	// asks are its questions about others.
 	asks []election.Question
-	// paths that it would send each of its peers.
+	// paths that it would send each of its peers, and why it has no session with others.
 	paths map[string][]announce.Path
+	why   map[string]string
 	// families that its session with each peer has.
 	families map[string][]lb.Family
 	// healthy are the Services whose health checks succeed on it.
@@ -150,6 +151,7 @@ func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
 		})
 		s.holds, s.serves, s.tables, s.asks = nil, nil, map[netip.Addr]shares.Table{}, decision.Ask
 		s.paths, s.families, s.healthy = map[string][]announce.Path{}, map[string][]lb.Family{}, map[lb.Key]bool{}
+		s.why = map[string]string{}
 		for _, port := range plan.HealthPorts {
 			s.healthy[port.Service] = port.LocalEndpoints > 0
 		}
@@ -164,6 +166,10 @@ func (r *reality) speak(parsed *cluster.Objects) (claimed bool) {
 			claimed = true
 		}
 		for _, session := range plan.Sessions {
+			if session.Problem != "" {
+				s.why[session.Peer] = session.Problem
+				continue
+			}
 			s.paths[session.Peer] = ofFamilies(session.Paths, session.Families)
 			s.families[session.Peer] = session.Families
 		}
@@ -236,6 +242,9 @@ func (r *reality) report() {
 		}
 		for peer := range s.paths {
 			of.Status.BGP = append(of.Status.BGP, v1beta1.BGPSession{Peer: peer, State: v1beta1.BGPEstablished})
+		}
+		for peer, why := range s.why {
+			of.Status.BGP = append(of.Status.BGP, v1beta1.BGPSession{Peer: peer, State: v1beta1.BGPActive, LastError: why})
 		}
 	}
 }
