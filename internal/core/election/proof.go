@@ -133,7 +133,7 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 			return p
 		}
 	}
-	if p.answered && s.provesAgain(contest.Addr, p) {
+	if p.answered && s.answeredEarly(contest.Addr, p) {
 		p.asked, p.answered = time.Time{}, false
 	}
 	if p.answered || p.until.After(s.Now) {
@@ -143,6 +143,7 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	if s.Answers[q] == Answered && !p.asked.IsZero() {
 		p.answered, p.at, p.refusal = true, s.Now, 0
 		s.heard[key] = p.incarnation
+		s.answeredEarly(contest.Addr, p)
 		return p
 	}
 	if m, mute := s.mute[key]; mute && m.incarnation == p.incarnation && p.asked.IsZero() && p.until.IsZero() {
@@ -155,18 +156,18 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	return s.askServer(p, q, key)
 }
 
-// provesAgain reports whether what a server has answered about an address was before it was settled who holds that.
-func (s *serveRound) provesAgain(addr netip.Addr, p proof) bool {
+// answeredEarly reports whether what a server has answered about an address was before it was settled who holds that. When it will be it wakes this node.
+func (s *serveRound) answeredEarly(addr netip.Addr, p proof) bool {
 	taken, known := s.taken[addr]
 	settled := taken.at.Add(takerTimeout)
 	if !known || !p.at.Before(settled) {
 		return false
 	}
-	if wait := settled.Sub(s.Now); wait > 0 {
-		s.wakeAfter(wait)
-		return false
+	left := settled.Sub(s.Now)
+	if left > 0 {
+		s.wakeAfter(left)
 	}
-	return true
+	return left <= 0
 }
 
 // askServer asks a server, and heeds what it answers, or that it has not in time.

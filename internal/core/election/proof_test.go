@@ -320,10 +320,12 @@ func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
 	later := time.Minute + ms + takerTimeout
 	s.at(time.Minute + ms)
 	s.Answers = map[Question]Answer{taken: Answered}
-	if s.at(time.Minute + 2*ms); slices.Contains(s.last.Ask, taken) {
+	s.contests = list[number(taken.Addr) : number(taken.Addr)+1] // Nothing else wakes it.
+	if s.at(time.Minute + 2*ms).wantWait(takerTimeout - 2*ms); slices.Contains(s.last.Ask, taken) {
 		t.Fatalf("it asks %v", s.last.Ask)
 	}
 	s.Answers = nil
+	s.at(time.Minute + 3*ms).wantWait(takerTimeout - 3*ms)
 	if s.at(later); !slices.Contains(s.last.Ask, taken) {
 		t.Fatalf("it asks %v", s.last.Ask)
 	}
