@@ -104,8 +104,11 @@ func (r *round) noteBack(addr netip.Addr, v vacancy) {
 	if v.back.IsZero() {
 		v.back = r.Now
 	}
-	if r.holders[i] != r.me && v.answeredSince(r.Now) {
-		return
+	if r.holders[i] != r.me {
+		if v.answeredSince(r.Now) {
+			return
+		}
+		r.wakeAfter(lapseAfter - r.Now.Sub(v.back)) // Until then it counts as an address that is not moved.
 	}
 	r.vacant[addr], r.announced[i] = v, false
 }

@@ -231,4 +231,7 @@ func TestElector_AddressWhoseMarkHasLapsedIsNotMovedToEvenOut(t *testing.T) {
 	if s.elector.announced[0] {
 		t.Error("it counts as announced")
 	}
+	if s.wantWait(lapseAfter).at(6*sec + lapseAfter); !s.elector.announced[0] {
+		t.Error("it does not count as announced though the holder has gone on for long")
+	}
 }
