@@ -149,7 +149,7 @@ func (r *round) search() {
 // meet notes that a silent node answers for an address that a node of this side has, too.
 func (r *round) meet(node string, addr netip.Addr) {
 	m := meeting{node, r.fresh[addr]}
-	if _, known := r.met[m]; !known {
+	if at, known := r.met[m]; !known || r.Now.Sub(at) >= meetingTimeout {
 		r.met[m], r.due[m.fresh] = r.Now, true
 	}
 }

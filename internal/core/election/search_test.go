@@ -111,4 +111,13 @@ func TestElector_ACedeTellsOfTheMeeting(t *testing.T) {
 	if want := []netip.Addr{addr(0), addr(1)}; !slices.Equal(s.last.Announce, want) {
 		t.Errorf("%v is announced, not %v", s.last.Announce, want)
 	}
+	// Nothing need happen in between.
+	s.Claims.Learn(Claim{Addr: addr(2), Node: "n1", Incarnation: 1, Term: 3, Announced: true})
+	if s.at(3 * ms); len(s.last.Announce) > 0 {
+		t.Errorf("%v is announced once more", s.last.Announce)
+	}
+	s.Claims.Learn(Claim{Addr: addr(2), Node: "n2", Incarnation: 1, Term: 4, Announced: true})
+	if s.at(3*ms + meetingTimeout); len(s.last.Announce) != 2 {
+		t.Errorf("%v is announced after another meeting", s.last.Announce)
+	}
 }
