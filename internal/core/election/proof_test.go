@@ -320,7 +320,7 @@ func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
 	later := time.Minute + ms + takerTimeout
 	s.at(time.Minute + ms)
 	s.Answers = map[Question]Answer{taken: Answered}
-	s.contests = list[number(taken.Addr) : number(taken.Addr)+1] // Nothing else wakes it.
+	s.contests = s.contests[number(taken.Addr) : number(taken.Addr)+1] // Nothing else wakes it.
 	if s.at(time.Minute + 2*ms).wantWait(takerTimeout - 2*ms); slices.Contains(s.last.Ask, taken) {
 		t.Fatalf("it asks %v", s.last.Ask)
 	}
