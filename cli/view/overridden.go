@@ -35,11 +35,10 @@ func (c *Cluster) overridden(peer string) overriddenPeer {
 		here := false
 		for i := range s.Status.BGP {
 			session := &s.Status.BGP[i]
-			older := cluster.OlderPeer(session)
 			if session.Peer != peer {
 				continue
 			}
-			if older != "" {
+			if older := cluster.OlderPeer(session); older != "" {
 				found.by, here = append(found.by, older), true
 			} else if session.State != v1beta1.BGPEstablished {
 				found.alone = false

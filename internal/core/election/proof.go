@@ -143,7 +143,7 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	if s.Answers[q] == Answered && !p.asked.IsZero() {
 		p.answered, p.at, p.refusal = true, s.Now, 0
 		s.heard[key] = p.incarnation
-		s.answeredEarly(contest.Addr, p)
+		s.answeredEarly(contest.Addr, p) // which wakes this node when it is to ask once more
 		return p
 	}
 	if m, mute := s.mute[key]; mute && m.incarnation == p.incarnation && p.asked.IsZero() && p.until.IsZero() {
