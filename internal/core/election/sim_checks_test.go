@@ -295,9 +295,9 @@ func (c *checks) checkUnseenHolder(n, holder *node, a netip.Addr) {
 	if holder == n || holder.leaving || !calm || !c.reach(n, holder) || holder.alone() || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
 		return
 	}
-	// A stronger claim that the holder does not know, as after a partition, justifies it.
+	// A stronger claim justifies it: the holder does not know it, as after a partition, or has just learned it, and waits for a successor.
 	known := n.claims[a]
-	if !known.Beats(holder.claims[a]) && (known.Node != holder.name || n.live[holder.name] != holder.incarnation) {
+	if holder.owns(holder.claims[a]) && !known.Beats(holder.claims[a]) && (known.Node != holder.name || n.live[holder.name] != holder.incarnation) {
 		c.violate("%s takes %d, not knowing that %s holds it", n.name, number(a), holder.name)
 	}
 }

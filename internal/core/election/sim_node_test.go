@@ -133,10 +133,21 @@ func (n *node) settle(run int) {
 	incarnation := n.incarnation
 	for _, other := range n.nodes {
 		if other != n {
-			n.after(n.randomDuration(0, maxMessageDelay), func() { other.receiveSettled(n, incarnation) })
+			n.after(n.randomDuration(0, maxMessageDelay), func() { n.saySettled(other, incarnation) })
 		}
 	}
 	n.queueDecision()
+}
+
+// saySettled tells another node that this one has settled. What is lost it is told again, since its heartbeats say what it knows of this
+// one. Who takes this one for dead is told when it meets it.
+func (n *node) saySettled(other *node, incarnation uint64) {
+	switch {
+	case n.reach(n, other):
+		other.receiveSettled(n, incarnation)
+	case n.up && n.incarnation == incarnation && other.up && other.live[n.name] == incarnation:
+		n.after(maxMessageDelay, func() { n.saySettled(other, incarnation) })
+	}
 }
 
 // lonely: it has met nobody, and there are others. The gossip does not know its members then.

@@ -27,6 +27,7 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 		{500005736, false, "a late claim and the return of the address to the one it was taken from crossed (the judge was too strict)"},
 		{700003847, false, "a node went on to count addresses as not announced, since nothing woke it, and evened out nothing"},
 		{700009385, false, "a node had met a silent one long ago, so that it did not heed a meeting that a cede told of"},
+		{900003100, false, "a node was never told that another one had settled, and took each address back that was moved there (in the simulation alone)"},
 	} {
 		if o := simulate(pinned.seed, pinned.shared, true); o.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", pinned.seed, pinned.found, o.violation,
