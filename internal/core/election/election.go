@@ -32,7 +32,7 @@
 // rebalance.go evens out, by the moves of moves.go; lapse.go says when a claim does not count as announced any more; nodeindex.go
 // numbers the live nodes. Around the Elector: member.go says which speakers take part; grace.go has the grace periods;
 // participant.go is an Elector with both; reunion.go says when addresses are announced once more. witness.go, rival.go, returned.go,
-// correct.go and search.go take the segment as a second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who
+// resumed.go, correct.go and search.go take the segment as a second witness. edge.go and parts.go find out whether a switch is cut, and standin.go who
 // stands in for a holder then. serving.go has the addresses that are shared.
 package election
 

@@ -162,6 +162,8 @@ type Elector struct {
 	deferred map[netip.Addr]string
 	// corrected are announcements of silent nodes that were answered by one of this node.
 	corrected map[Question]correction
+	// interrupted are rivals that did not answer for a while.
+	interrupted map[Question]interruption
 	searches
 	standIns
 	servings

@@ -70,7 +70,7 @@ func (d *Decision) isQuiet() bool {
 
 // isIdle reports whether nothing is remembered that becomes something else by the passing of time, without a wake.
 func (e *Elector) isIdle() bool {
-	unfinished := len(e.remembered) + len(e.awaiting) + len(e.asked) + len(e.taken) + len(e.deferred) + len(e.corrected) + len(e.vacant) + len(e.trials.trials) + len(e.moved) +
+	unfinished := len(e.remembered) + len(e.awaiting) + len(e.asked) + len(e.taken) + len(e.deferred) + len(e.corrected) + len(e.interrupted) + len(e.vacant) + len(e.trials.trials) + len(e.moved) +
 		len(e.lost) + len(e.replaced) + len(e.fresh) + len(e.met) + len(e.due) +
 		len(e.standIns.standIns) + len(e.pauses) + len(e.apart) + len(e.verdicts) + len(e.former) + len(e.mute)
 	if unfinished > 0 {

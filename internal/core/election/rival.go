@@ -41,6 +41,7 @@ type taking struct {
 func (r *round) yieldToRivals() {
 	r.forgetCorrected()
 	r.forgetDeferred()
+	r.forgetInterrupted()
 	next := 0
 	for _, rival := range r.Rivals {
 		for next < len(r.contests) && r.contests[next].Addr.Less(rival.Addr) {
@@ -57,6 +58,7 @@ func (r *round) yieldToRivals() {
 
 func (r *round) settle(contest int, rival Rival) {
 	holder := r.holders[contest]
+	rival = r.sinceResumed(rival)
 	incarnation, silent := r.Silent[rival.Node]
 	ours := r.isOurs(holder)
 	prevails := silent && ours && (beats(r.node, rival) || r.giverGoesOn(rival))

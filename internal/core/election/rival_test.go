@@ -132,6 +132,53 @@ func TestElector_NodeIsNoRivalOfItself(t *testing.T) {
 	}
 }
 
+// A live rival that stopped, as when it gave the address back, and begins again within seconds is heard since then: the claims have their time
+// once more, and then it is defended against, or the address is ceded.
+func TestElector_RivalThatHadStoppedBeginsAnew(t *testing.T) {
+	defended, ceded := 0, 0
+	for i := range 10 {
+		all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
+		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}})
+		uses := func(from, until time.Duration) {
+			for at := from; at <= until; at += 50 * ms {
+				s.rivalAt("n1", i, 0, at)
+				s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(at)
+				s.at(at).answer(Answered)
+			}
+		}
+		uses(0, rivalTimeout-50*ms)
+		s.at(sec).wantAsked("n1", 1).answer(NoAnswer).at(sec + ms)
+		uses(2*sec, 2*sec+rivalTimeout-50*ms)
+		if s.want(i).wantClaims(0).wantDefended(); beats("n0", s.Rivals[0]) {
+			uses(2*sec+rivalTimeout, 2*sec+rivalTimeout+100*ms)
+			s.want(i).wantDefended(i)
+			defended++
+			continue
+		}
+		uses(2*sec+rivalTimeout, 2*sec+rivalTimeout+100*ms)
+		s.want()
+		ceded++
+	}
+	if defended == 0 || ceded == 0 {
+		t.Errorf("%d are defended, and %d ceded", defended, ceded)
+	}
+}
+
+// What answers for the address by then may be another program on the node.
+func TestElector_RivalThatHadStoppedAndOnlyAnswersIsCededNothing(t *testing.T) {
+	for i := range 10 {
+		all := []Contest{{Addr: addr(i), Group: group(2), HasInterface: true}}
+		s := newFixture(t, 0, all, alive(2), Claims{addr(i): {Addr: addr(i), Node: "n0", Incarnation: 1, Term: 1, Announced: true}})
+		s.rivalAt("n1", i, 0, 300*ms)
+		s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch, epoch.Add(300*ms)
+		s.at(300 * ms).answer(Answered).at(301 * ms).answer(NoAnswer).at(sec)
+		for at := 2 * sec; at < 5*sec; at += 50 * ms {
+			s.Rivals[0].Last = epoch.Add(at)
+			s.at(at).want(i).wantClaims(0).answer(Answered)
+		}
+	}
+}
+
 // The holder does not hear us, and so does not let go.
 func TestElector_WhatIsNotLetGoIsGivenBack(t *testing.T) {
 	s := newFixture(t, 1, contests(3, group(2)), alive(2), held(3)).at(0).at(time.Minute).wantClaims(1)

@@ -459,6 +459,7 @@ func TestElector_SimulationOfPinnedLeavingSpeakers(t *testing.T) {
 		46070:  "a server that the gossip was cut off from did not know of its part, and was only asked about another address",
 		52684:  "the heir of an address that was not shared any more went by the table of the holder before",
 		54872:  "the first announcement of one that had served an address did not wake its rival (in the simulation alone)",
+		420237: "a node took an address again that it had given back seconds before, and was not told any more that it was in the wrong",
 		404436: "a node answered on by a weaker claim than that of a run that had ended, and had just heard of it (the judge was too strict)",
 		112182: "a late claim and the return of the address to the one it was taken from crossed (the judge was too strict)",
 	} {
