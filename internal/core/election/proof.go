@@ -2,7 +2,6 @@ package election
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 const (
 	// proofTimeout is how long a server has to answer for the first time. That is how long the heir of an address has, too.
 	proofTimeout = heirTimeout
-	// takerTimeout is how long after this node has taken an address from a live one its servers are asked once more. The holder before, if
-	// it does not hear of it, answers until it hears this node announce the address, 4 s later at last. Then it and the others may stop.
+	// takerTimeout is how long after this node has taken an address over its servers are asked once more. Who holds it until then, if that
+	// does not hear of it, answers until it hears this node announce the address, 4 s later at last. Then it and the others may stop.
 	takerTimeout = 9 * time.Second / 2
 	// minRefusal is for how long a server that has not answered is out of the table: a busy node may just not have come to it. It doubles
 	// each time, up to so many times that.
@@ -100,7 +99,7 @@ func (s *serveRound) prove(i int, table shares.Table, state *serving) {
 		if known := slices.IndexFunc(state.proofs, func(p proof) bool { return p.node == server }); known >= 0 {
 			p = state.proofs[known]
 		}
-		proofs = append(proofs, s.proveServer(i, p))
+		proofs = append(proofs, s.proveServer(i, p, state.took))
 	}
 	state.proofs = proofs
 }
@@ -114,7 +113,7 @@ func (s *serveRound) isNoCandidate(i int, node string) bool {
 
 // proveServer asks one server, if it has to be asked. One that is silent is: the table may be later than what it has heard, and what it
 // answers for another address tells nothing of this one. What is known of others that are not alive, or apart, is settled elsewhere.
-func (s *serveRound) proveServer(i int, p proof) proof {
+func (s *serveRound) proveServer(i int, p proof, took time.Time) proof {
 	contest := s.contests[i]
 	incarnation, runs := s.Live[p.node]
 	if !runs {
@@ -133,7 +132,7 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 			return p
 		}
 	}
-	if p.answered && s.answeredEarly(contest.Addr, p) {
+	if p.answered && s.answeredEarly(p, took) {
 		p.asked, p.answered = time.Time{}, false
 	}
 	if p.answered || p.until.After(s.Now) {
@@ -143,7 +142,7 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	if s.Answers[q] == Answered && !p.asked.IsZero() {
 		p.answered, p.at, p.refusal = true, s.Now, 0
 		s.heard[key] = p.incarnation
-		s.answeredEarly(contest.Addr, p) // which wakes this node when it is to ask once more
+		s.answeredEarly(p, took) // which wakes this node when it is to ask once more
 		return p
 	}
 	if m, mute := s.mute[key]; mute && m.incarnation == p.incarnation && p.asked.IsZero() && p.until.IsZero() {
@@ -156,11 +155,11 @@ func (s *serveRound) proveServer(i int, p proof) proof {
 	return s.askServer(p, q, key)
 }
 
-// answeredEarly reports whether what a server has answered about an address was before it was settled who holds that. When it will be it wakes this node.
-func (s *serveRound) answeredEarly(addr netip.Addr, p proof) bool {
-	taken, known := s.taken[addr]
-	settled := taken.at.Add(takerTimeout)
-	if !known || !p.at.Before(settled) {
+// answeredEarly reports whether a server has answered about an address before it was settled who holds that, which this node took at a time.
+// When it will be it wakes this node.
+func (s *serveRound) answeredEarly(p proof, took time.Time) bool {
+	settled := took.Add(takerTimeout)
+	if took.IsZero() || !p.at.Before(settled) {
 		return false
 	}
 	left := settled.Sub(s.Now)

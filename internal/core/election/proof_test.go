@@ -335,6 +335,23 @@ func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
 	}
 }
 
+// A speaker that nobody hears starts again, and takes back by a claim of its last run what others have taken over meanwhile. They gave it back
+// without its table, and serve by that as long as they have not heard so.
+func TestProof_ServersOfWhatWasInheritedAreAskedOnceMore(t *testing.T) {
+	claims, _ := sharedBy(2)
+	s := newFixture(t, 0, sharedContest(2), alive(2), claims)
+	s.elector = NewElector("n0", 2, time.Minute)
+	s.Live["n0"] = 2
+	q := Question{"n1", addr(0)}
+	s.at(0).want(0).wantClaims(1).at(ms).serversAnswer("n1").at(2 * ms)
+	if s.Answers = nil; slices.Contains(s.at(3*ms).last.Ask, q) {
+		t.Fatalf("it asks %v", s.last.Ask)
+	}
+	s.wantWait(takerTimeout - 3*ms).at(takerTimeout)
+	s.Answers = map[Question]Answer{q: NoAnswer}
+	s.at(takerTimeout+proofTimeout).wantClaims(1).at(takerTimeout+proofTimeout+ms).shares(60, true)
+}
+
 // With conflictDetection: Off nobody can be asked, however often.
 func TestProof_WhoCannotBeAskedAboutWhatWasTakenIsNotAskedForEver(t *testing.T) {
 	s, taken := takesFromLive(t)

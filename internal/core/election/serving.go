@@ -30,6 +30,8 @@ type serving struct {
 	barred time.Time
 	// sole is since when this node has held the address without a table though it is to be shared; zero: not so.
 	sole time.Time
+	// took is when this node last took the address over with the table of the holder before; zero: it does not hold it by such a claim.
+	took time.Time
 	// said is the claim with the last table that this node has told the others.
 	said Claim
 	// proofs are of the servers of a table of this node, and of those that it refuses.
@@ -177,10 +179,10 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 	if hold != nil {
 		made = s.makeTable(i, claim, table, &before)
 	} else {
-		before.proofs, before.sole = nil, time.Time{}
+		before.proofs, before.sole, before.took = nil, time.Time{}, time.Time{}
 	}
 	state := s.linger(contest.Addr, table, before, hold != nil)
-	state.told, state.proofs, state.sole, state.said = claim.Shares, before.proofs, before.sole, before.said
+	state.told, state.proofs, state.sole, state.said, state.took = claim.Shares, before.proofs, before.sole, before.said, before.took
 	state.barred = s.barredSince(i, before)
 	may := state.barred.IsZero() || s.Now.Sub(state.barred) < successorTimeout
 	state.serves = state.table.Has(s.node) &&
@@ -189,8 +191,7 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 		s.wakeAfter(successorTimeout - s.Now.Sub(state.barred))
 	}
 	s.goOn(contest, state, hold)
-	_, taken := s.taken[contest.Addr]
-	done := !taken && !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
+	done := s.Now.Sub(state.took) >= takerTimeout && !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
 		state.table == claim.Shares && contest.Shared == claim.Shares.Shared() && s.proven(claim.Shares, state.proofs) && s.isQuiet(contest)
 	if done && (hold != nil || state.serves == state.table.Has(s.node)) && s.allLive(claim.Shares) {
 		state.settled, state.due = now, s.nextRefusalEnd(state.proofs)

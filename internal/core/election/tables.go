@@ -30,13 +30,12 @@ const (
 // themselves it says at once; what evens out it notes for later. It reports whether it made one.
 func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *serving) bool {
 	contest, known := s.contests[i], s.Claims[s.contests[i].Addr]
-	pending := slices.IndexFunc(s.decision.Claims, func(c Claim) bool { return c.Addr == contest.Addr })
-	if pending >= 0 {
-		claim = s.decision.Claims[pending]
-	}
-	ours := claim.Node == s.node && claim.Incarnation == s.incarnation
-	if !ours || !claim.Announced || s.Settling || pending < 0 && !s.isOurs(s.holders[i]) {
+	claim, pending, mayMake := s.ownClaim(i, claim)
+	if !mayMake {
 		return false
+	}
+	if pending >= 0 && claim.Term > known.Term {
+		before.took = s.Now
 	}
 	s.prove(i, claim.Shares, before)
 	wanted := shares.Table{}
@@ -73,6 +72,18 @@ func (s *serveRound) makeTable(i int, claim Claim, table shares.Table, before *s
 	before.said = claim
 	s.say(claim, pending)
 	return true
+}
+
+// ownClaim is the claim of this node to an address that it holds: one that is pending in this decision, by its place there, or the one that is
+// known; -1. It reports whether this node may make a table for it.
+func (s *serveRound) ownClaim(i int, known Claim) (own Claim, pending int, mayMake bool) {
+	addr := s.contests[i].Addr
+	pending = slices.IndexFunc(s.decision.Claims, func(c Claim) bool { return c.Addr == addr })
+	if own = known; pending >= 0 {
+		own = s.decision.Claims[pending]
+	}
+	ours := own.Node == s.node && own.Incarnation == s.incarnation
+	return own, pending, ours && own.Announced && !s.Settling && (pending >= 0 || s.isOurs(s.holders[i]))
 }
 
 // awaitOwn wakes this node when its pending claim without a table is known: until then it goes by the table before.
