@@ -38,17 +38,18 @@ func (s *scenario) unheard() {
 //
 //	go test ./internal/core/election -run UnheardSpeakers -election.seed=SEED -v
 //	go test ./internal/core/election -run UnheardSpeakers -election.base=SEED -election.runs=20000
-func TestElector_SimulationOfUnheardSpeakers(t *testing.T) {
-	manySeeds(t, func(seed uint64) *scenario {
-		random := rand.New(rand.NewPCG(seed, 17))
-		s := &scenario{cluster: newCluster(random, 2+random.IntN(4), 1+random.IntN(6))}
-		s.verbose, s.orderly = true, rand.New(rand.NewPCG(seed, 18))
-		s.aliveOnly, s.ranked, s.rebalanceSteps = s.chance(0.5), s.chance(0.5), 1+random.IntN(2)
-		s.sharing = true
-		for i := range s.api.shared {
-			s.api.shared[i] = s.chance(0.7)
-		}
-		s.unheard()
-		return s
-	})
+func TestElector_SimulationOfUnheardSpeakers(t *testing.T) { manySeeds(t, simulateUnheard) }
+
+// simulateUnheard runs one scenario with a speaker that nobody hears.
+func simulateUnheard(seed uint64) *scenario {
+	random := rand.New(rand.NewPCG(seed, 17))
+	s := &scenario{cluster: newCluster(random, 2+random.IntN(4), 1+random.IntN(6))}
+	s.verbose, s.orderly = true, rand.New(rand.NewPCG(seed, 18))
+	s.aliveOnly, s.ranked, s.rebalanceSteps = s.chance(0.5), s.chance(0.5), 1+random.IntN(2)
+	s.sharing = true
+	for i := range s.api.shared {
+		s.api.shared[i] = s.chance(0.7)
+	}
+	s.unheard()
+	return s
 }

@@ -214,23 +214,25 @@ func (s *serveRound) evenOut() {
 	}
 }
 
-// division is what Divide is asked.
+// division is what DivideAmong is asked.
 type division struct {
-	before  shares.Table
-	servers string
+	before          shares.Table
+	servers, untold string
 }
 
-// divide returns what shares.Divide does. Most addresses have one of a few tables, so it remembers some.
+// divide returns what shares.DivideAmong does: servers that are silent, and answer on the segment all the same, cannot be told of the table, and
+// go on by the one before. Most addresses have one of a few tables, so it remembers some.
 func (s *serveRound) divide(before shares.Table, servers []string) shares.Table {
 	const most = 1024
-	asked := division{before, strings.Join(shares.Choose(before, servers), "\x00")}
+	untold := slices.DeleteFunc(slices.Clone(servers), func(node string) bool { return s.nodes.find(node) != nobody })
+	asked := division{before, strings.Join(shares.Choose(before, servers), "\x00"), strings.Join(untold, "\x00")}
 	if table, known := s.divided[asked]; known {
 		return table
 	}
 	if len(s.divided) >= most || s.divided == nil {
 		s.divided = map[division]shares.Table{}
 	}
-	table := shares.Divide(before, servers)
+	table := shares.DivideAmong(before, servers, untold)
 	s.divided[asked] = table
 	return table
 }

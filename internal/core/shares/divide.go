@@ -10,12 +10,22 @@ import (
 // one that is new takes an equal part from each. The result depends on nothing else, so all who know the same come to the
 // same table. Of too many servers those of the table before are kept, and then the first in order of name (Choose). Without
 // a server the address is not shared.
-func Divide(before Table, servers []string) Table {
+func Divide(before Table, servers []string) Table { return DivideAmong(before, servers, nil) }
+
+// DivideAmong is Divide where some of the servers cannot be told of a table, though they go on to serve: they keep the shares of the table
+// before, and the others have the rest. Where nobody else is left it is Divide.
+func DivideAmong(before Table, servers, untold []string) Table {
 	servers = Choose(before, servers)
 	if len(servers) == 0 {
 		return Table{}
 	}
-	d := division{of: make([]int, Count), shares: make([][]int, len(servers))}
+	d := division{of: make([]int, Count), shares: make([][]int, len(servers)), keeps: make([]bool, len(servers))}
+	for i, server := range servers {
+		d.keeps[i] = slices.Contains(untold, server)
+	}
+	if !slices.Contains(d.keeps, false) {
+		clear(d.keeps)
+	}
 	for share := range Count {
 		index, stays := slices.BinarySearch(servers, before.ServerOf(share))
 		if !stays {
@@ -60,22 +70,28 @@ type division struct {
 	of     []int
 	free   []int
 	shares [][]int
+	// keeps has the servers that keep what they have.
+	keeps []bool
 	// quotas are how many shares each server gets.
 	quotas []int
 }
 
 // setQuotas lets those have one share more than others that have most already: then fewest move.
 func (d *division) setQuotas() {
-	count := len(d.shares)
-	byShares := make([]int, count)
-	for i := range byShares {
-		byShares[i] = i
+	d.quotas = make([]int, len(d.shares))
+	byShares, total := make([]int, 0, len(d.shares)), Count
+	for i, own := range d.shares {
+		if d.keeps[i] {
+			d.quotas[i] = len(own)
+			total -= len(own)
+			continue
+		}
+		byShares = append(byShares, i)
 	}
 	slices.SortStableFunc(byShares, func(a, b int) int { return cmp.Compare(len(d.shares[b]), len(d.shares[a])) })
-	d.quotas = make([]int, count)
 	for place, i := range byShares {
-		d.quotas[i] = Count / count
-		if place < Count%count {
+		d.quotas[i] = total / len(byShares)
+		if place < total%len(byShares) {
 			d.quotas[i]++
 		}
 	}

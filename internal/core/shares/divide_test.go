@@ -129,6 +129,41 @@ func TestDivide_SpreadsClientsInSteps(t *testing.T) {
 	}
 }
 
+// A server that cannot be told of the table goes on by the one before, whatever that gives it; the others have the rest in equal parts.
+func TestDivideAmong_WhoCannotBeToldKeepsItsShares(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	for range 300 {
+		before := Divide(Divide(Table{}, names(1+random.IntN(MaxServers))), names(2+random.IntN(MaxServers-1)))
+		var servers []string
+		for _, name := range before.Servers() {
+			if random.IntN(3) > 0 {
+				servers = append(servers, name)
+			}
+		}
+		untold := servers[:max(0, min(len(servers)-1, 1+random.IntN(3)))]
+		after := DivideAmong(before, servers, untold)
+		var least, most int
+		for i, name := range servers[len(untold):] {
+			count := after.Of(name).Len()
+			if least, most = min(least, count), max(most, count); i == 0 {
+				least, most = count, count
+			}
+		}
+		if most-least > 1 || !slices.Equal(after.Servers(), servers) {
+			t.Fatalf("%s for %v of %s", after, servers, before)
+		}
+		for _, name := range untold {
+			if after.Of(name) != before.Of(name) {
+				t.Fatalf("of %s the table %s is made, though %s cannot be told", before, after, name)
+			}
+		}
+	}
+	two := Divide(Table{}, names(2))
+	if got := DivideAmong(two, []string{"n1"}, []string{"n1"}); got.Of("n1") != All {
+		t.Errorf("where nobody else is left %s", got)
+	}
+}
+
 func TestChoose_KeepsServersAndThenTheFirst(t *testing.T) {
 	before := Divide(Table{}, []string{"z", "y"})
 	nodes := append(names(MaxServers), "y", "n3")
