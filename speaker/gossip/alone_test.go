@@ -44,6 +44,33 @@ func TestMembership_WhoHearsNobodyCountsForNothing(t *testing.T) {
 	}
 }
 
+// Who returns sends what its kernel has kept: that nobody answers it. The others have not been stopped, and go on as they are.
+func TestMembership_WhoWasGoneHasNobodyAskWhetherItWasReplaced(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.9.2.", Timing{}, "a", "b", "c")
+	b := all[1]
+	says := func() {
+		t.Helper()
+		h := all[0].peers.headerTo("b", kindPing)
+		p := ping{number: 1 << 30, at: all[0].at, unanswered: b.cfg.Timing.HeartbeatMultiplier}
+		if !b.receive(encode(h, p.append(nil, h.version)), byDatagram) {
+			t.Fatal("it is malformed")
+		}
+	}
+	eventually(t, "it is not stale", func() bool { return !b.Stale() })
+	on.part(all[0], all[1:]...)
+	b.awaits(t, "that a is gone", alive("b", "c"))
+	if says(); b.pause.stale() {
+		t.Error("it asks whether it was replaced")
+	}
+	if says(); b.pause.stale() {
+		t.Error("it does when a is back")
+	}
+	on.heal()
+	b.awaits(t, "a", alive("a", "b", "c"))
+	eventually(t, "it believes a again", func() bool { says(); return b.pause.stale() })
+}
+
 // What was recorded while it was alone says nothing later, and its claims neither.
 func TestMembership_RecordedMessageOfOneThatWasAloneIsNotHeeded(t *testing.T) {
 	all := gather(t, newNetwork(), "127.9.1.", withSlowProbes(), "a", "b")

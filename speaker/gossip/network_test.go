@@ -100,6 +100,15 @@ func (n *network) part(one *speaker, others ...*speaker) {
 	}
 }
 
+// mute lets others be heard by a speaker again that they were parted from, and go on without hearing it.
+func (n *network) mute(one *speaker, others ...*speaker) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, other := range others {
+		delete(n.cut, [2]netip.Addr{other.at.Addr(), one.at.Addr()})
+	}
+}
+
 // heal undoes all cuts.
 func (n *network) heal() {
 	n.mu.Lock()

@@ -22,8 +22,10 @@ type peerStore struct {
 	started time.Time
 	// connected is when an attempt to connect to anybody last succeeded.
 	connected time.Time
-	// claimsKnown: all that others claimed when this run began has come.
+	// claimsKnown: what others claimed when they were first heard has come, in this run or since none of them was alive.
 	claimsKnown bool
+	// claimsForgotten is since when nobody was alive at the last time; zero: that has not been.
+	claimsForgotten time.Time
 	// assembly has the states that come in parts.
 	assembly assembly
 	// cached is the snapshot of what is known now; nil: it must be made again.
@@ -107,6 +109,7 @@ func (s *peerStore) takeOutcome(now time.Time) outcome {
 func (s *peerStore) noteChanges() {
 	if s.detector.TakeChanged() {
 		s.cached, s.changed = nil, true
+		s.forgetClaims()
 		for node, r := range s.records {
 			if r.failingSince.IsZero() {
 				continue

@@ -129,7 +129,7 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 		}
 		return true
 	}
-	m.missedBy(now, p.unanswered)
+	m.missedBy(now, from.node, p.unanswered)
 	unanswered := m.peers.unanswered(from.node)
 	recovered, since := m.peers.heard(now, from, p.at, false)
 	m.handleVerdicts()
@@ -154,9 +154,14 @@ func (m *Membership) receivePing(now time.Time, from header, body *reader, is ve
 }
 
 // missedBy notes how many pings of another speaker we have not answered: almost as many as make us silent mean that we may have
-// been replaced.
-func (m *Membership) missedBy(now time.Time, unanswered int) {
-	if timing := m.cfg.Timing; timing.HeartbeatInterval > 0 && unanswered >= timing.HeartbeatMultiplier-1 {
+// been replaced. One that was gone has missed everybody.
+func (m *Membership) missedBy(now time.Time, by string, unanswered int) {
+	timing := m.cfg.Timing
+	if timing.HeartbeatInterval == 0 || unanswered < timing.HeartbeatMultiplier-1 {
+		return
+	}
+	var gone bool
+	if m.peers.withDetector(func(d *detector.Detector) { gone = d.WasGone(now, by) }); !gone {
 		m.woke(now, timing.detection().DetectionTime(), true)
 	}
 }
@@ -170,7 +175,7 @@ func (m *Membership) receivePong(now time.Time, from header, body *reader) bool 
 	if !m.peers.answered(from.node, p.number) {
 		return true
 	}
-	m.missedBy(now, p.unanswered)
+	m.missedBy(now, from.node, p.unanswered)
 	m.peers.noteOldAnswer(from)
 	m.heard(now, from, true)
 	m.noteDigest(now, from.node, p.digest)
@@ -207,7 +212,7 @@ func (m *Membership) receiveVotes(now time.Time, from header, body *reader, is v
 		if vote.Node == m.cfg.Node {
 			m.refute(vote.Incarnation)
 			if vote.Suspect {
-				m.missedBy(now, m.cfg.Timing.HeartbeatMultiplier)
+				m.missedBy(now, from.node, m.cfg.Timing.HeartbeatMultiplier)
 			}
 			continue
 		}

@@ -102,12 +102,28 @@ func (s *peerStore) agreed(with string) (all bool) {
 	}
 	s.record(with).hasAgreed = true
 	for node, status := range s.detector.Peers() {
-		if status.Alive && !status.LastHeard.IsZero() && !s.record(node).hasAgreed {
+		if status.Alive && status.LastHeard.After(s.claimsForgotten) && !s.record(node).hasAgreed {
 			return false
 		}
 	}
 	s.claimsKnown = true
 	return true
+}
+
+// forgetClaims notes that all claims may have changed unheard, if nobody else is alive. The caller holds mu.
+func (s *peerStore) forgetClaims() {
+	if !s.claimsKnown {
+		return
+	}
+	for _, status := range s.detector.Peers() {
+		if status.Alive {
+			return
+		}
+	}
+	s.claimsKnown, s.claimsForgotten = false, time.Now()
+	for _, r := range s.records {
+		r.hasAgreed = false
+	}
 }
 
 // claimsMissing reports whether somebody else is alive, and not all claims have come.

@@ -260,3 +260,70 @@ func TestMembership_ReturnsWhoIsReachedByTCPOnly(t *testing.T) {
 	took = a.awaits(t, "it is dead", alive("a"))
 	t.Logf("its crash was found after %v", took)
 }
+
+// Who was cut off from all others hears them again. What they have claimed meanwhile comes only when they have heard it: until then
+// what it knows is old, and it knows that.
+func TestMembership_WhoReturnsLacksTheClaimsMadeMeanwhile(t *testing.T) {
+	on := newNetwork()
+	all := gather(t, on, "127.10.31.", Timing{}, "a", "b", "c")
+	a, b, c := all[0], all[1], all[2]
+	a.awaits(t, "that nothing is missing", func(v View) bool { return !v.ClaimsMissing })
+	on.part(a, b, c)
+	a.awaits(t, "that it is alone", alive("a"))
+	b.awaits(t, "that a is gone", alive("b", "c"))
+	meanwhile := manyClaims(1)
+	meanwhile[0].Node, meanwhile[0].Incarnation = "b", b.Incarnation()
+	b.BroadcastClaims(meanwhile)
+	on.mute(a, b, c)
+	a.awaits(t, "that somebody is heard", func(v View) bool { return len(v.Alive) > 1 })
+	if v := a.View(); !v.ClaimsMissing || has(meanwhile)(v) {
+		t.Errorf("claims are missing: %v; %v are there", v.ClaimsMissing, v.Claims)
+	}
+	on.heal()
+	a.awaits(t, "that nothing is missing", func(v View) bool {
+		if !v.ClaimsMissing && !has(meanwhile)(v) {
+			t.Errorf("it says so with %v", v.Claims)
+		}
+		return !v.ClaimsMissing
+	})
+}
+
+// Nothing has changed meanwhile, and it need not exchange all to know that.
+func TestMembership_WhoReturnsAndAgreesLacksNothing(t *testing.T) {
+	s := newPeerStore("a", 1, Timing{HeartbeatInterval: 50 * ms, HeartbeatMultiplier: 5})
+	now := time.Now()
+	heard := func(nodes ...string) {
+		for _, node := range nodes {
+			s.detector.Heard(now, node, 1, true)
+		}
+		s.latest()
+	}
+	for _, node := range []string{"b", "c"} {
+		s.detector.Listed(now, node, 1, true)
+	}
+	heard("b", "c")
+	if all := s.agreed("b"); all || !s.claimsMissing() {
+		t.Error("of c nothing is known")
+	}
+	if all := s.agreed("c"); !all || s.claimsMissing() {
+		t.Error("all agree")
+	}
+	for _, node := range []string{"b", "c"} {
+		s.detector.Listed(now, node, 1, false)
+	}
+	for ; len(s.latest().alive) > 1; now = now.Add(10 * ms) {
+		s.detector.Tick(now)
+		s.detector.TakePings(now)
+		s.detector.Evaluate(now)
+	}
+	if s.claimsMissing() {
+		t.Error("nobody is alive who could have claimed anything")
+	}
+	now = time.Now()
+	if heard("b"); !s.claimsMissing() {
+		t.Error("b may have claimed something")
+	}
+	if all := s.agreed("b"); !all || s.claimsMissing() {
+		t.Error("b has not, and nobody else was heard")
+	}
+}

@@ -31,8 +31,8 @@ type View struct {
 	Claims election.Claims
 	// ClaimsVersion is another one when the claims have changed.
 	ClaimsVersion uint64
-	// ClaimsMissing: others are alive, and what they claim may not have come yet, since this speaker has just begun. An exchange with one
-	// of them brings it, or datagrams do. Once false it stays false.
+	// ClaimsMissing: others are alive, and what they claim may not have come yet, since this speaker has just begun, or none of them was alive
+	// before. An exchange with one of them brings it, or datagrams do.
 	ClaimsMissing bool
 	// Returned counts how often a speaker of the same incarnation came back that had been taken for dead: a partition has
 	// healed, or it was a false alarm, and others may have taken its addresses. Nobody acts on it.

@@ -95,6 +95,8 @@ func (w *Watcher) read() error {
 	if err != nil {
 		return fmt.Errorf("read links: %w", err)
 	}
+	var up []int
+	defer func() { w.askAnew(up) }() // when it is unlocked
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.links.After(began) {
@@ -103,7 +105,7 @@ func (w *Watcher) read() error {
 		w.links = began
 	}
 	w.dump, w.began = now, began
-	w.publish()
+	up = w.publish()
 	return nil
 }
 
@@ -126,20 +128,37 @@ func (w *Watcher) readLinks(changed time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read links: %w", err)
 	}
+	var up []int
+	defer func() { w.askAnew(up) }() // when it is unlocked
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.links.Before(began) {
 		w.dump.links, w.dump.addrs, w.links = now.links, now.addrs, began
-		w.publish()
+		up = w.publish()
 	}
 	return nil
 }
 
-// publish brings what the dump says up to date, and wakes the receiver of Changes if it differs. The caller holds mu.
-func (w *Watcher) publish() {
+// publish brings what the dump says up to date, wakes the receiver of Changes if it differs, and returns the links that have come up. The
+// caller holds mu.
+func (w *Watcher) publish() (up []int) {
 	now := w.dump.state()
-	if !reflect.DeepEqual(w.last, &now) {
-		w.last = &now
-		notify(w.changes)
+	if reflect.DeepEqual(w.last, &now) {
+		return nil
+	}
+	if w.last != nil {
+		up = cameUp(w.last.links, now.links)
+	}
+	w.last = &now
+	notify(w.changes)
+	return up
+}
+
+// askAnew has the kernel ask anew for the neighbors on links that have come up.
+func (w *Watcher) askAnew(links []int) {
+	for _, index := range links {
+		if err := forgetUnresolved(index); err != nil {
+			w.log.Debug("neighbors of a link that has come up are asked for late", "index", index, "error", err)
+		}
 	}
 }

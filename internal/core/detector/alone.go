@@ -52,6 +52,17 @@ func (d *Detector) deaf(p *peer) bool {
 	return p.alone && slices.ContainsFunc(d.order, func(third *peer) bool { return third != p && third.alive && !third.alone })
 }
 
+// WasGone reports whether a peer is not alive, or has been again for less than the detection time, while a third is. What it says then of
+// those who have not answered it tells of its own silence, and may be as old as its last word: a kernel keeps what it cannot send yet.
+// Without a third it may as well be this speaker that was gone.
+func (d *Detector) WasGone(now time.Time, name string) bool {
+	p := d.find(name)
+	if p == nil || p.alive && (p.returned.IsZero() || now.Sub(p.returned) >= d.detectionTime) {
+		return false
+	}
+	return slices.ContainsFunc(d.order, func(third *peer) bool { return third != p && third.alive && !third.alone })
+}
+
 // acquainted reports whether a peer has been heard for the detection time, as who is alone has heard nobody for as long. When we have
 // just started, it may greet us before it has heard us, and we would take its addresses over until its next message.
 func (d *Detector) acquainted(now time.Time, p *peer) bool {

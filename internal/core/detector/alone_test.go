@@ -207,3 +207,30 @@ func TestDetector_WhoHearsAgainHasRecovered(t *testing.T) {
 		t.Error("it hears again, and has not recovered")
 	}
 }
+
+// Its kernel has kept what it sent while it was cut off: that b does not answer it. b has been there all the time.
+func TestDetector_WhoWasGoneTellsOfItsOwnSilence(t *testing.T) {
+	c := newCluster("a", "b", "c")
+	wants := func(when string, want bool) {
+		t.Helper()
+		if got := c.node("b").detector.WasGone(c.now, "a"); got != want {
+			t.Errorf("%s: a was gone: %v", when, got)
+		}
+	}
+	c.run(time.Second, nil)
+	wants("before", false)
+	c.part("a", "b c")
+	c.until(t, "b", "b c")
+	wants("meanwhile", true)
+	c.heal()
+	c.until(t, "b", "a b c")
+	wants("when it is back", true)
+	c.run(fast.DetectionTime(), nil)
+	wants("later", false)
+	c.part("b", "a c")
+	c.until(t, "b", "b")
+	wants("when b is alone", false)
+	c.heal()
+	c.run(ms, nil)
+	wants("before b hears a third", false)
+}

@@ -102,6 +102,8 @@ type peer struct {
 	unheard      bool
 	// lastAlive is when it was last alive; heardBeforeDeath is lastHeard at its last death.
 	lastAlive, heardBeforeDeath time.Time
+	// returned is when it last came back to life; zero: it has not.
+	returned time.Time
 }
 
 // Status is what the Detector says of a peer.

@@ -70,6 +70,7 @@ func (d *Detector) setAlive(now time.Time, p *peer, alive bool) {
 	switch {
 	case alive && !p.alive && p.wasAlive:
 		d.counters.Returned++
+		p.returned = now
 		if heard := p.lastHeard.After(p.heardBeforeDeath); p.diedSilent && heard && !p.oneWay && now.Sub(p.heardBeforeDeath) < 2*d.detectionTimeOf(p) {
 			d.counters.FalseAlarms++
 			p.noteAlarm(now)

@@ -11,6 +11,9 @@ const (
 	// rejoinGrace is how long a speaker whose link has returned waits to hear from the others, which may have taken its
 	// addresses.
 	rejoinGrace = 500 * time.Millisecond
+	// toldGrace is how long it waits for what they hold when it hears them. It has that from them when they hear it, and what it sends
+	// may wait in its kernel, which asks for the MAC address of a neighbor that it had none of once in a second.
+	toldGrace = 3 * time.Second / 2
 )
 
 // Grace decides from when on a speaker may claim addresses: not before it has heard what the others hold. The zero value
@@ -33,7 +36,7 @@ type GraceInput struct {
 	Expected []string
 	// Live are the speakers that may hold addresses, as in Input.
 	Live map[string]uint64
-	// ClaimsMissing: what the others hold may not have come yet.
+	// ClaimsMissing: others are alive, and what they hold may not have come yet.
 	ClaimsMissing bool
 }
 
@@ -46,7 +49,14 @@ func (g *Grace) Wait(now time.Time, in GraceInput) time.Duration {
 		}
 	}
 	complete, isolated := present == len(in.Expected), present == 0 && len(in.Expected) > 0
-	return max(g.startup(now, in.Known, complete && !in.ClaimsMissing), g.rejoin(now, in.LinkUp, isolated), 0)
+	var rejoin time.Duration
+	switch {
+	case isolated:
+		rejoin = rejoinGrace
+	case in.ClaimsMissing:
+		rejoin = toldGrace
+	}
+	return max(g.startup(now, in.Known, complete && !in.ClaimsMissing), g.rejoin(now, in.LinkUp, rejoin), 0)
 }
 
 // Over reports whether the grace period after the start has ended.
@@ -67,8 +77,8 @@ func (g *Grace) startup(now time.Time, known, complete bool) time.Duration {
 	return left
 }
 
-// rejoin is the wait after this node's link was down; isolated: there should be others, and none is alive.
-func (g *Grace) rejoin(now time.Time, linkUp, isolated bool) time.Duration {
+// rejoin is the wait after this node's link was down, which lasts until so long after its return; 0: all that there is to hear was heard.
+func (g *Grace) rejoin(now time.Time, linkUp bool, until time.Duration) time.Duration {
 	switch {
 	case !linkUp:
 		if g.down.IsZero() {
@@ -84,8 +94,8 @@ func (g *Grace) rejoin(now time.Time, linkUp, isolated bool) time.Duration {
 	if g.returned.IsZero() {
 		return 0
 	}
-	left := rejoinGrace - now.Sub(g.returned)
-	if !isolated || left <= 0 {
+	left := until - now.Sub(g.returned)
+	if left <= 0 {
 		g.returned = time.Time{}
 		return 0
 	}

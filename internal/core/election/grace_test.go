@@ -38,6 +38,19 @@ func TestGrace_Wait(t *testing.T) {
 		{"after a long one it waits to hear from the others", []step{
 			{0, complete, false}, {time.Second, cutOff, false}, {4 * time.Second, back, true}, {4200 * time.Millisecond, complete, false}, {4300 * time.Millisecond, back, false},
 		}},
+		{"and from one that it hears what that holds", []step{
+			{0, complete, false},
+			{time.Second, cutOff, false},
+			{4 * time.Second, back, true},
+			{4100 * time.Millisecond, untold, true},
+			{5400 * time.Millisecond, untold, true},
+			{5450 * time.Millisecond, complete, false},
+			{5460 * time.Millisecond, untold, false},
+		}},
+		{"and if that does not come, not for ever", []step{
+			{0, complete, false}, {time.Second, cutOff, false}, {4 * time.Second, untold, true}, {5500 * time.Millisecond, untold, false},
+		}},
+		{"what is missing without that does not matter", []step{{0, complete, false}, {time.Second, untold, false}}},
 		{"and if it hears from none, not for ever", []step{
 			{0, complete, false}, {time.Second, cutOff, false}, {4 * time.Second, back, true}, {4400 * time.Millisecond, back, true}, {4500 * time.Millisecond, back, false},
 		}},
