@@ -71,12 +71,13 @@ previous-definitions: ## Fetch the definitions of PREVIOUS, with which those of 
 FUZZTIME ?= 1m
 FUZZED    = grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' api cli controller internal speaker | sed -E 's|/[^/]*:func | |' | sort
 .PHONY: soak
-soak: ## Run all fuzz tests (FUZZTIME=1m each), the election's simulation for half an hour, that of the programs for SIMULATE=30m. A failure prints the seed
+soak: ## Run all fuzz tests (FUZZTIME=1m each), the election's simulation for half an hour, those of the programs for SIMULATE=30m each. A failure prints the seed
 	$(FUZZED) | while read -r package test; do \
 	  $(GO) test ./$$package -run '^$$' -fuzz "^$$test$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
 	done
 	$(GO) test ./internal/core/election -run 'TestElector_Simulation$$' -election.fresh -election.runs=500000 -timeout 2h -v
 	$(GO) test ./internal/simulation -run 'TestSimulation$$' -simulation.fresh -simulation.for=$(SIMULATE) -timeout 0 -v
+	$(GO) test ./internal/simulation -run 'TestSpeakers$$' -simulation.fresh -simulation.for=$(SIMULATE) -timeout 0 -v
 
 # How long make soak lets the programs run on simulated clocks.
 SIMULATE ?= 30m

@@ -89,6 +89,47 @@ func (a *api) Patch(ctx context.Context, object client.Object, patch client.Patc
 	return a.patch(ctx, object, patch)
 }
 
+// Update writes an object that has no status beside it, if it is of the version that it was decided on.
+func (a *api) Update(ctx context.Context, object client.Object, _ ...client.UpdateOption) error {
+	return a.update(ctx, object, func(now, wanted client.Object) client.Object {
+		wanted.SetUID(now.GetUID())
+		wanted.SetCreationTimestamp(now.GetCreationTimestamp())
+		wanted.SetGeneration(now.GetGeneration())
+		return wanted
+	})
+}
+
+// Delete deletes an object, if it is the one that is meant.
+func (a *api) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
+	kind, key := kindOf(object), keyOf(object)
+	meant := client.DeleteOptions{}
+	meant.ApplyOptions(options)
+	return a.p.call(ctx, fmt.Sprintf("delete %s %s", kind, key), true, func() error {
+		a.p.server.attempted(a.p, kind, key)
+		_, err := a.p.server.update(a.p.id, kind, key, func(now client.Object) (client.Object, error) {
+			if p := meant.Preconditions; p != nil && p.UID != nil && *p.UID != now.GetUID() {
+				return nil, conflict(kind, key)
+			}
+			return nil, errDelete
+		})
+		return err
+	})
+}
+
+// update an object to what next makes of how it is now and of what is wanted.
+func (a *api) update(ctx context.Context, object client.Object, next func(now, wanted client.Object) client.Object) error {
+	kind, key, wanted := kindOf(object), keyOf(object), copyOf(object)
+	return a.write(ctx, "update", object, func() (client.Object, error) {
+		a.p.server.attempted(a.p, kind, key)
+		return a.p.server.update(a.p.id, kind, key, func(now client.Object) (client.Object, error) {
+			if v := wanted.GetResourceVersion(); v != "" && v != now.GetResourceVersion() {
+				return nil, conflict(kind, key)
+			}
+			return next(now, copyOf(wanted)), nil
+		})
+	})
+}
+
 // Status writes the status of objects.
 func (a *api) Status() client.SubResourceWriter { return &statusOf{a: a} }
 
@@ -100,6 +141,15 @@ type statusOf struct {
 // Patch changes the status of an object.
 func (s *statusOf) Patch(ctx context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
 	return s.a.patch(ctx, object, patch)
+}
+
+// Update writes the status of an object, if that is of the version that it was decided on.
+func (s *statusOf) Update(ctx context.Context, object client.Object, _ ...client.SubResourceUpdateOption) error {
+	s.a.p.server.reports(s.a.p, object)
+	return s.a.update(ctx, object, func(now, wanted client.Object) client.Object {
+		fieldOf(now, "Status").Set(fieldOf(wanted, "Status"))
+		return now
+	})
 }
 
 func (a *api) patch(ctx context.Context, object client.Object, patch client.Patch) error {

@@ -47,6 +47,10 @@ type judge struct {
 	losses map[string]int
 	// byHand is when people last wrote into the status of a Service, in the place of the controller.
 	byHand time.Time
+	// announced and withdrawn count the routes that speakers told routers, and took back.
+	announced, withdrawn int
+	// reported is when each process last sent the status of each object.
+	reported map[string]time.Time
 	// written is when a controller last wrote something but the Lease.
 	written time.Time
 }
@@ -75,7 +79,7 @@ type loss struct {
 
 func newJudge(w *world) *judge {
 	return &judge{
-		world: w, services: map[types.UID]*record{}, pools: map[string]*poolRecord{}, attempts: map[string][]time.Time{}, losses: map[string]int{},
+		world: w, services: map[types.UID]*record{}, pools: map[string]*poolRecord{}, attempts: map[string][]time.Time{}, losses: map[string]int{}, reported: map[string]time.Time{},
 	}
 }
 

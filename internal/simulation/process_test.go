@@ -53,6 +53,18 @@ type process struct {
 	countdown int
 	// born is when it started.
 	born time.Time
+	// node of a speaker, and what it has been told; empty: it is none.
+	node  string
+	sight *sight
+	// left is closed when a speaker has ended in order.
+	left chan struct{}
+}
+
+// alive: it has not been killed.
+func (p *process) alive() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.dead
 }
 
 // lotOf returns the numbers by chance of the next call for a purpose; false when the process is dead.

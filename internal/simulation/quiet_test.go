@@ -22,17 +22,17 @@ const (
 	calm = time.Minute
 )
 
-// quiet checks what must hold when nothing happens any more.
-func (w *world) quiet() {
+// quiet checks what must hold when nothing happens any more. Settled says what is not yet as it should be, empty when all is.
+func (w *world) quiet(settled func() string) {
 	w.mend()
 	var unsettled string
 	for since := time.Now(); time.Since(since) < maxSettling; time.Sleep(5 * time.Second) {
-		if unsettled = w.unsettled(); unsettled == "" {
+		if unsettled = settled(); unsettled == "" {
 			break
 		}
 	}
 	time.Sleep(eventsTrail)
-	if again := w.unsettled(); unsettled == "" {
+	if again := settled(); unsettled == "" {
 		unsettled = again
 	}
 	w.server.mu.Lock()

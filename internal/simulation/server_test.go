@@ -3,6 +3,7 @@ package simulation
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -89,6 +90,24 @@ func (s *server) attempted(p *process, kind string, key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.judge.attempted(p, kind, key)
+}
+
+// reports tells the judge that a process sends the status of an object.
+func (s *server) reports(p *process, object client.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.judge.reports(p, object)
+}
+
+// snapshot has all objects as they are now.
+func (s *server) snapshot() objects {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := objects{}
+	for kind, all := range s.objects { // order does not matter: it is a copy
+		now[kind] = maps.Clone(all)
+	}
+	return now
 }
 
 // get returns a copy of an object.

@@ -47,6 +47,8 @@ type outcome struct {
 	simulated time.Duration
 	// writes that controllers made, those they tried, and changes by people.
 	writes, tried, edits int
+	// announced and withdrawn are routes.
+	announced, withdrawn int
 	losses               map[string]int
 	starts               int
 }
@@ -79,7 +81,7 @@ func simulate(t *testing.T, seed uint64, everything bool) (o outcome) {
 			}
 			time.Sleep(w.pace())
 		}
-		w.quiet()
+		w.quiet(w.unsettled)
 		cancel()
 		running.Wait()
 		time.Sleep(lostAfter + maxSlow)
@@ -104,6 +106,7 @@ func (w *world) outcome() outcome {
 	o := outcome{
 		violation: w.judge.violation, trace: w.trace, simulated: w.clock(),
 		writes: w.judge.writes, tried: w.judge.tried, edits: w.judge.edits, losses: w.judge.losses,
+		announced: w.judge.announced, withdrawn: w.judge.withdrawn,
 	}
 	for _, s := range w.slots {
 		o.starts += s.starts
@@ -118,9 +121,13 @@ func (w *world) outcome() outcome {
 // A failure prints its seed. To see all that happens with a seed:
 //
 //	go test ./internal/simulation -run TestSimulation -simulation.seed=SEED -v
-func TestSimulation(t *testing.T) {
+func TestSimulation(t *testing.T) { runSeeds(t, *runsFlag, 1000, 50, simulate) }
+
+// runSeeds runs a number of seeds, or for as long as a flag says; 0: some, or a few of them with -short.
+func runSeeds(t *testing.T, total, some, few uint64, run func(t *testing.T, seed uint64, everything bool) outcome) {
+	t.Helper()
 	if *seedFlag != 0 {
-		o := simulate(t, *seedFlag, true)
+		o := run(t, *seedFlag, true)
 		t.Log(strings.Join(o.trace, "\n"))
 		if o.violation != "" {
 			t.Fatal(o.violation)
@@ -131,26 +138,26 @@ func TestSimulation(t *testing.T) {
 	if *freshFlag {
 		base = 1 + rand.Uint64N(1e15)
 	}
-	total := *runsFlag
 	switch {
 	case total > 0:
 	case testing.Short():
-		total = 50
+		total = few
 	default:
-		total = 1000
+		total = some
 	}
 	t.Logf("seeds from %d on", base)
 	sum, began := outcome{losses: map[string]int{}}, time.Now()
 	runs := uint64(0)
 	for ; *forFlag > 0 && time.Since(began) < *forFlag || *forFlag == 0 && runs < total; runs++ {
-		o := simulate(t, base+runs, false)
+		o := run(t, base+runs, false)
 		if o.violation != "" {
 			t.Fatalf("seed %d: %s\n%s", base+runs, o.violation, strings.Join(o.trace, "\n"))
 		}
 		sum.add(o)
 	}
-	t.Logf("%d runs: %s simulated in %s; %d starts, %d changes by people, %d writes, %d tried; addresses taken: %v",
-		runs, sum.simulated.Round(time.Second), time.Since(began).Round(time.Second), sum.starts, sum.edits, sum.writes, sum.tried, sum.losses)
+	t.Logf("%d runs: %s simulated in %s; %d starts, %d changes by people, %d writes, %d tried; addresses taken: %v; routes announced %d, withdrawn %d",
+		runs, sum.simulated.Round(time.Second), time.Since(began).Round(time.Second), sum.starts, sum.edits, sum.writes, sum.tried, sum.losses,
+		sum.announced, sum.withdrawn)
 }
 
 // Seeds that have found a fault.
@@ -178,6 +185,8 @@ func (o *outcome) add(other outcome) {
 	o.tried += other.tried
 	o.edits += other.edits
 	o.starts += other.starts
+	o.announced += other.announced
+	o.withdrawn += other.withdrawn
 	for cause, n := range other.losses { // order does not matter: it is a sum
 		o.losses[cause] += n
 	}

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daymark-lb/daymark/api/v1beta1"
 )
 
 // informerOf returns how a process lists and watches a kind. A list may be as old as the API server's promise allows, which answers
@@ -26,14 +28,19 @@ func (p *process) listerWatcher(object runtime.Object) *toolscache.ListWatch {
 	return &toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			var list runtime.Object
+			var visible []client.Object
 			err := p.call(ctx, "list "+kind, false, func() error {
 				p.server.mu.Lock()
 				defer p.server.mu.Unlock()
 				version := p.answered(kind, options.ResourceVersion)
 				var err error
-				list, err = listOf(object, p.visible(p.server.listAt(kind, version)), version)
+				visible = p.visible(p.server.listAt(kind, version))
+				list, err = listOf(object, visible, version)
 				return err
 			})
+			if err == nil {
+				p.sight.list(kind, visible)
+			}
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
@@ -50,6 +57,7 @@ func (p *process) listerWatcher(object runtime.Object) *toolscache.ListWatch {
 			if err != nil {
 				return nil, err
 			}
+			close(w.begun)
 			return w, nil
 		},
 	}
@@ -73,14 +81,19 @@ func listOf(example runtime.Object, objects []client.Object, version int64) (run
 	return list, nil
 }
 
-// visible are the objects that a process lists: of the Secrets those of its namespace.
+// visible are the objects that a process lists: of the Secrets those of its namespace, and of a speaker its own object.
 func (p *process) visible(objects []client.Object) []client.Object {
 	return slices.DeleteFunc(objects, func(o client.Object) bool { return !p.sees(o) })
 }
 
 func (p *process) sees(object client.Object) bool {
-	_, secret := object.(*corev1.Secret)
-	return !secret || object.GetNamespace() == namespace
+	switch object.(type) {
+	case *corev1.Secret:
+		return object.GetNamespace() == namespace
+	case *v1beta1.Speaker: // Each reads its own.
+		return p.node == "" || object.GetName() == p.node
+	}
+	return true
 }
 
 // answered is the version that a list is of which is to be no older than another; "" is the newest. The caller holds the lock of the
@@ -106,8 +119,12 @@ type watcher struct {
 	p    *process
 	kind string
 	out  chan watch.Event
-	stop chan struct{}
-	once sync.Once
+	// begun is closed when the process has been told that the watch has begun.
+	begun, stop chan struct{}
+	once        sync.Once
+
+	// first are the objects of the first events of a watch that lists.
+	first []client.Object
 
 	mu    sync.Mutex
 	queue []told
@@ -118,6 +135,8 @@ type watcher struct {
 type told struct {
 	at    time.Time
 	event watch.Event
+	// object of the server that the event is about; nil: it is one of the first events of a watch that lists.
+	object client.Object
 }
 
 // open begins a watch.
@@ -125,14 +144,14 @@ func (p *process) open(kind string, example runtime.Object, options metav1.ListO
 	s := p.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := &watcher{p: p, kind: kind, out: make(chan watch.Event), stop: make(chan struct{}), wake: make(chan struct{}, 1)}
+	w := &watcher{p: p, kind: kind, out: make(chan watch.Event), begun: make(chan struct{}), stop: make(chan struct{}), wake: make(chan struct{}, 1)}
 	var from int64
 	if options.SendInitialEvents != nil && *options.SendInitialEvents {
 		from = p.answered(kind, options.ResourceVersion)
 		for _, object := range p.visible(s.listAt(kind, from)) {
-			w.queue = append(w.queue, told{time.Now(), watch.Event{Type: watch.Added, Object: object}})
+			w.queue = append(w.queue, told{at: time.Now(), event: watch.Event{Type: watch.Added, Object: object}})
 		}
-		w.queue = append(w.queue, told{time.Now(), watch.Event{Type: watch.Bookmark, Object: bookmark(example, from)}})
+		w.queue = append(w.queue, told{at: time.Now(), event: watch.Event{Type: watch.Bookmark, Object: bookmark(example, from)}})
 	} else {
 		version, err := strconv.ParseInt(options.ResourceVersion, 10, 64)
 		if err != nil {
@@ -145,7 +164,7 @@ func (p *process) open(kind string, example runtime.Object, options metav1.ListO
 	}
 	for _, c := range s.changes {
 		if c.kind == kind && c.version > from && p.sees(c.object()) {
-			w.queue = append(w.queue, told{c.at, c.event()})
+			w.queue = append(w.queue, told{c.at, c.event(), c.object()})
 		}
 	}
 	s.watchers[w] = true
@@ -171,7 +190,7 @@ func (w *watcher) tell(c change) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue = append(w.queue, told{c.at, c.event()})
+	w.queue = append(w.queue, told{c.at, c.event(), c.object()})
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -187,6 +206,11 @@ func (w *watcher) Stop() { w.once.Do(func() { close(w.stop) }) }
 func (w *watcher) run() {
 	defer close(w.out)
 	defer w.forget()
+	select {
+	case <-w.begun:
+	case <-w.stop:
+		return
+	}
 	for {
 		next, ok := w.next()
 		if !ok {
@@ -205,11 +229,25 @@ func (w *watcher) run() {
 		if !w.sleep(due) {
 			return
 		}
+		w.seen(next)
 		select {
 		case w.out <- next.event:
 		case <-w.stop:
 			return
 		}
+	}
+}
+
+// seen notes what the process is told. The first events of a watch that lists count when all of them have been told.
+func (w *watcher) seen(t told) {
+	switch {
+	case w.p.sight == nil:
+	case t.object != nil:
+		w.p.sight.event(w.kind, t.event.Type, t.object)
+	case t.event.Type == watch.Bookmark:
+		w.p.sight.list(w.kind, w.first)
+	default:
+		w.first = append(w.first, copyOf(t.event.Object.(client.Object)))
 	}
 }
 

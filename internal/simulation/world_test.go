@@ -109,7 +109,9 @@ type slot struct {
 
 	mu      sync.Mutex
 	current *process
-	starts  int
+	// sessions of a speaker that runs, or ran.
+	sessions *simulatedBGP
+	starts   int
 }
 
 func (w *world) newSlot(name string) *slot {
@@ -134,7 +136,7 @@ func (s *slot) run(ctx context.Context) {
 		s.starts++
 		p := &process{
 			id: fmt.Sprintf("%s-%d", s.name, s.starts), seed: s.seed, server: s.server, link: s.link,
-			calls: map[string]int{}, cancel: cancel, ended: make(chan struct{}), born: time.Now(),
+			calls: map[string]int{}, cancel: cancel, ended: make(chan struct{}), left: make(chan struct{}), born: time.Now(),
 		}
 		p.log = s.log.With("process", p.id)
 		s.current = p
