@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,7 +49,7 @@ func (o *options) input(t *testing.T, denied ...string) *Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Server: "v1.36.2", Plugin: o.Version, Rights: wantedRights()}
+	in := &Input{Objects: objects, Cluster: o.View(objects), System: o.System, Pre: o.pre, Server: "v1.36.2", Plugin: o.Version, Rights: wantedRights(nil)}
 	if in.DaemonRights, err = daemonRights(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +73,11 @@ func TestChecks_FindWhatIsInTheWay(t *testing.T) {
 			}
 		}
 	}
+	all, o := cluster(t, "healthy-pre")
+	addNodes(all, manyNodes)
+	for _, f := range Run(o.input(t)).Findings {
+		found[f.Check] = true
+	}
 	for _, c := range slices.Concat(always, before, after) {
 		if !found[c.name] {
 			t.Errorf("%s finds nothing in the broken clusters", c.name)
@@ -82,6 +88,51 @@ func TestChecks_FindWhatIsInTheWay(t *testing.T) {
 		if r := Run(o.input(t)); len(r.Findings)+len(r.Skipped) > 0 || len(r.Passed) != len(checksOf(o.pre)) {
 			t.Errorf("%s: %+v", name, r)
 		}
+	}
+}
+
+// addNodes adds nodes that can have a speaker.
+func addNodes(to *source.Memory, count int) {
+	for i := range count {
+		to.Items = append(to.Items, &corev1.Node{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("more-%d", i), Labels: map[string]string{corev1.LabelOSStable: "linux"}},
+		})
+	}
+}
+
+// TestFlowControl_IsSuggestedInLargeClusters, and the right to make it is asked for where it is in the values.
+func TestFlowControl_IsSuggestedInLargeClusters(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		more   int // than the one that is there
+		values func(*values)
+		want   bool
+	}{
+		{"as many as may be without it", manyNodes - 1, nil, false},
+		{"a large one, with the values of the chart", manyNodes, nil, true},
+		{"it is in the values", manyNodes, func(v *values) { v.FlowControl.Enabled = true }, false},
+		{"it is not in the values", manyNodes, func(*values) {}, true},
+		{"the speakers are on few nodes", manyNodes, func(v *values) { a := "a"; v.Speaker.NodeSelector["rack"] = &a }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			all, o := cluster(t, "healthy-pre")
+			addNodes(all, test.more)
+			in := o.input(t)
+			if test.values != nil {
+				in.values = defaultValues()
+				test.values(in.values)
+			}
+			r := Run(in)
+			got := slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Check == "flow-control" && f.Severity == Note })
+			if got != test.want || !r.Well() {
+				t.Errorf("it finds %+v", r.Findings)
+			}
+			wants := slices.ContainsFunc(wantedRights(in.values), func(r Right) bool { return r.Resource == "flowschemas" })
+			if enabled := in.values != nil && in.values.FlowControl.Enabled; wants != enabled {
+				t.Errorf("the right to make it is asked for: %t", wants)
+			}
+		})
 	}
 }
 

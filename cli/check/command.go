@@ -127,7 +127,7 @@ func (o *options) ask(ctx context.Context, in *Input) error {
 	if err != nil {
 		return err
 	}
-	whose, rights := "your rights", wantedRights()
+	whose, rights := "your rights", wantedRights(in.values)
 	if !o.pre {
 		whose = "the rights of Daymark's programs"
 		if rights, err = daemonRights(); err != nil {

@@ -26,7 +26,26 @@ var before = []check{
 			}
 			return ""
 		},
+	}, {
+		name: "flow-control", find: manySpeakers, needs: []source.Kind{source.Nodes},
+		mend: "Set flowControl.enabled to true in the chart's values; by manifests, apply the objects of docs/large-clusters.md#when-all-speakers-start-at-once.",
 	},
+}
+
+// manyNodes is how many speakers may start at once without a level of their own in the API server's priority and fairness. With 250 others
+// were measured to wait for it for a minute.
+const manyNodes = 200
+
+// manySpeakers is a word about a cluster so large that others wait for the API server when all speakers start at once.
+func manySpeakers(in *Input) []Finding {
+	count := len(in.nodes())
+	if count <= manyNodes || in.values != nil && in.values.FlowControl.Enabled {
+		return nil
+	}
+	return []Finding{{
+		Severity: Note,
+		Message:  fmt.Sprintf("%d nodes can have a speaker: when all start at once, as after a power cut, others wait long for the API server", count),
+	}}
 }
 
 // after are the checks of an installation.

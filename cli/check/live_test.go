@@ -28,7 +28,7 @@ func TestCommand_AsksTheAPIServer(t *testing.T) {
 		user, flag string
 		wanted     []string
 	}{
-		{"", "--pre=true", []string{"passed  kubernetes-version, pod-security", ", rights\n"}},
+		{"", "--pre=true", []string{"passed  kubernetes-version, pod-security", ", rights, flow-control\n"}},
 		{"", "--pre=false", []string{
 			"error   kinds: speakers.daymark.io: the API server does not know the kind",
 			"error   daemon-rights: ServiceAccount daymark-system/daymark-controller: it may not patch services/status",

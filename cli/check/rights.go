@@ -32,18 +32,23 @@ type Right struct {
 	Namespaced, Allowed bool
 }
 
-// wantedRights of who installs.
-func wantedRights() []Right {
+// wantedRights of who installs with values; nil: with those of the chart.
+func wantedRights(with *values) []Right {
 	cluster := func(group, resource string) Right { return Right{Verb: "create", Group: group, Resource: resource} }
 	in := func(group, resource string) Right {
 		return Right{Verb: "create", Group: group, Resource: resource, Namespaced: true}
 	}
-	return []Right{
+	rights := []Right{
 		cluster("", "namespaces"), cluster("apiextensions.k8s.io", "customresourcedefinitions"),
 		cluster("rbac.authorization.k8s.io", "clusterroles"), cluster("rbac.authorization.k8s.io", "clusterrolebindings"),
 		cluster("admissionregistration.k8s.io", "validatingadmissionpolicies"),
 		in("apps", "deployments"), in("apps", "daemonsets"), in("", "serviceaccounts"), in("rbac.authorization.k8s.io", "roles"),
 	}
+	if with != nil && with.FlowControl.Enabled {
+		const group = "flowcontrol.apiserver.k8s.io"
+		rights = append(rights, cluster(group, "prioritylevelconfigurations"), cluster(group, "flowschemas"))
+	}
+	return rights
 }
 
 // daemonRights are what the manifests give to the programs. All resources of a group are all of Daymark's.

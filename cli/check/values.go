@@ -27,6 +27,9 @@ type values struct {
 		// Tolerations of a later file replace those of an earlier one, which reading them into their type would mix.
 		Tolerations json.RawMessage `json:"tolerations"`
 	} `json:"speaker"`
+	FlowControl struct {
+		Enabled bool `json:"enabled"`
+	} `json:"flowControl"`
 	L2Advertisements []struct{} `json:"l2Advertisements"`
 }
 

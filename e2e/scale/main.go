@@ -27,6 +27,7 @@ type settings struct {
 	drawOnly bool
 	starts   int    // how many speakers start at once; 0: the clusters are measured
 	few      bool   // the API server fills the caches of few of them at a time
+	shares   int    // of its concurrency that it has for that
 	results  string // the file of all results; pictures are beside it
 	page     string
 }
@@ -77,6 +78,7 @@ func parse(arguments []string) (s settings, status int, err error) {
 	flags.IntVar(&s.speakers, "speakers", 3, "how many nodes have a real speaker, 7 at most")
 	flags.IntVar(&s.starts, "starts", 0, "measure nothing but as many nodes' speakers that start at once, among the first number of Services, and print it; 0: the clusters")
 	flags.BoolVar(&s.few, "few", false, "with -starts: have the API server fill the caches of few speakers at a time")
+	flags.IntVar(&s.shares, "shares", 5, "with -few: how many shares of the API server's concurrency it has for that, 1 to 100")
 	flags.StringVar(&s.results, "results", "docs/pictures/large-clusters.json", "file that results are added to; pictures are written beside it")
 	flags.StringVar(&s.page, "page", "docs/large-clusters.md", "page that the results are written into")
 	flags.BoolVar(&s.drawOnly, "draw", false, "measure nothing: draw the pictures and write the page from the results that there are")
@@ -87,6 +89,9 @@ func parse(arguments []string) (s settings, status int, err error) {
 	}
 	if flags.NArg() > 0 {
 		return s, 2, errors.New("nothing follows the flags")
+	}
+	if s.shares < 1 || s.shares > 100 {
+		return s, 2, fmt.Errorf("-shares must be 1 to 100, and is %d", s.shares)
 	}
 	if s.measure, err = parseParts(*only); err != nil {
 		return s, 2, err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,13 +146,24 @@ func (s *starting) stream(ctx context.Context, web *http.Client, r request, came
 			s.refused.Add(1)
 			select {
 			case <-ctx.Done():
-			case <-time.After(time.Second): // as the API server asks for, and client-go does
+			case <-time.After(wantedWait(answer)):
 			}
 		}
 		if err == nil {
 			_ = answer.Body.Close()
 		}
 	}
+}
+
+// wantedWait is how long the API server wants a client to wait that it has refused, as client-go does: the more it refuses, the longer, up
+// to 32 s. Without an answer, or a word of it, it is a second.
+func wantedWait(answer *http.Response) time.Duration {
+	if answer != nil {
+		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return time.Second
 }
 
 // read reads a stream to its end. The mark that ends what there was may lie across two reads.

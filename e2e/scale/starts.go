@@ -27,14 +27,15 @@ import (
 // startsWithin is how long all speakers may take to start.
 const startsWithin = 10 * time.Minute
 
-// fewAtOnce lets the API server fill the caches of few speakers at a time; the others wait in a queue. It is that of docs/large-clusters.md.
+// fewAtOnce lets the API server fill the caches of few speakers at a time; the others wait in a queue. With 5 shares it is that of
+// docs/large-clusters.md, and of the chart's flowControl.
 const fewAtOnce = `apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: PriorityLevelConfiguration
 metadata: {name: daymark-speakers}
 spec:
   type: Limited
   limited:
-    nominalConcurrencyShares: 5
+    nominalConcurrencyShares: %d
     borrowingLimitPercent: 0
     limitResponse:
       type: Queue
@@ -68,7 +69,7 @@ func measureStarts(s settings) (int, error) {
 		c.storeAddressed()
 		c.storeSpeakers()
 		if s.few {
-			c.Apply(fewAtOnce)
+			c.Apply(fmt.Sprintf(fewAtOnce, s.shares))
 		}
 		c.startAtOnce()
 	})

@@ -56,6 +56,19 @@ func TestStarting_AsksAgainWhenRefused(t *testing.T) {
 	}
 }
 
+func TestStarting_WaitsAsLongAsTheAPIServerWants(t *testing.T) {
+	for text, want := range map[string]time.Duration{"8": 8 * time.Second, "1": time.Second, "": time.Second, "0": time.Second, "soon": time.Second} {
+		answer := &http.Response{Header: http.Header{}}
+		answer.Header.Set("Retry-After", text)
+		if got := wantedWait(answer); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+	if got := wantedWait(nil); got != time.Second {
+		t.Errorf("without an answer: %s", got)
+	}
+}
+
 func TestPercentiles_AreOfSortedTimes(t *testing.T) {
 	var all []time.Duration
 	for i := range 100 {
