@@ -119,6 +119,25 @@ func (o objects) serves(node string, v vip) bool {
 	return false
 }
 
+// mayHold reports whether a node may answer for an address by layer 2, for one of the Services that have it, and for all of them.
+func (o objects) mayHold(node string, addr netip.Addr) (one, all bool) {
+	n, attracts := o.attracts(node)
+	if !attracts {
+		return false, false
+	}
+	all = true
+	for _, v := range o.vips() {
+		if v.addr != addr {
+			continue
+		}
+		may := o.serves(node, v) && slices.ContainsFunc(valuesOf[*v1beta1.L2Advertisement](o), func(by *v1beta1.L2Advertisement) bool {
+			return selected(by.Spec.NodeSelectors, n.Labels)
+		})
+		one, all = one || may, all && may
+	}
+	return one, one && all
+}
+
 // routes are those that the objects ask a node to tell the routers of each BGPPeer.
 func (o objects) routes(node string) map[string]map[netip.Prefix]bool {
 	wanted := map[string]map[netip.Prefix]bool{}
@@ -220,6 +239,34 @@ func (j *judge) routes(p *process, node, peer string, before, after map[netip.Pr
 	for _, what := range wrong {
 		j.violate("%s %s", p.id, what)
 	}
+}
+
+// took judges that a node begins to answer for an address: objects that it has been told of must allow it.
+func (j *judge) took(p *process, node string, addr netip.Addr) {
+	if !p.sight.within(actsWithin, func(o objects) bool {
+		one, _ := o.mayHold(node, addr)
+		return one
+	}) {
+		j.condemn("%s answers for %s, and nothing that it has read asks for it", p.id, addr)
+	}
+}
+
+// gaveUp judges that a node answers for an address no more: it leaves it to another one, or is told to end, or objects that it has been told
+// of do not let it hold it for one of the Services that have it.
+func (j *judge) gaveUp(p *process, node string, addr netip.Addr, to string) {
+	if to == "" && !p.leaving.Load() && !p.sight.within(actsWithin, func(o objects) bool {
+		_, all := o.mayHold(node, addr)
+		return o.complete() && !all
+	}) {
+		j.condemn("%s does not answer for %s any more, leaves it to nobody, and nothing that it has read asks for it", p.id, addr)
+	}
+}
+
+// condemn is violate for who does not hold the server's lock.
+func (j *judge) condemn(format string, args ...any) {
+	j.server.mu.Lock()
+	defer j.server.mu.Unlock()
+	j.violate(format, args...)
 }
 
 // missing are those of some prefixes that others do not have, in order.

@@ -58,6 +58,10 @@ func (w *world) editCluster() {
 			s.Spec.ExternalTrafficPolicy = pick(w, []corev1.ServiceExternalTrafficPolicy{corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal})
 			w.note("people make %s/%s %s", s.Namespace, s.Name, s.Spec.ExternalTrafficPolicy)
 		})
+	case kind < 6:
+		selectors := w.selectors()
+		w.note("L2Advertisement lan is for %v", selectors)
+		alter(w, client.ObjectKey{Name: "lan"}, func(a *v1beta1.L2Advertisement) { a.Spec.NodeSelectors = selectors })
 	case kind < 7:
 		w.editAdvertisement()
 	case kind < 8:

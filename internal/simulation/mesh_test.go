@@ -238,6 +238,13 @@ func (a *member) tellLoop(urgent bool) {
 	}
 }
 
+// claimant is the node that claims an address, as far as this one knows; empty: none does.
+func (a *member) claimant(addr netip.Addr) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.claims[addr].Node
+}
+
 // Set implements reconcile.Gossip.
 func (a *member) Set(desired gossip.Desired) error {
 	a.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -56,8 +57,9 @@ type process struct {
 	// node of a speaker, and what it has been told; empty: it is none.
 	node  string
 	sight *sight
-	// left is closed when a speaker has ended in order.
-	left chan struct{}
+	// leaving: a speaker has been told to end. left is closed when a speaker has ended in order.
+	leaving atomic.Bool
+	left    chan struct{}
 }
 
 // alive: it has not been killed.

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -33,6 +34,7 @@ type simulatedLayer2 struct {
 	*segment
 	p               *process
 	node            string
+	members         *member
 	changes, urgent chan struct{}
 
 	// The lock of the segment guards these.
@@ -51,15 +53,38 @@ type holding struct {
 	since time.Time
 }
 
-func (s *segment) start(p *process, node string) *simulatedLayer2 {
+func (s *segment) start(p *process, node string, members *member) *simulatedLayer2 {
 	l := &simulatedLayer2{
-		segment: s, p: p, node: node, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), held: map[netip.Addr]*holding{},
+		segment: s, p: p, node: node, members: members, changes: make(chan struct{}, 1), urgent: make(chan struct{}, 1), held: map[netip.Addr]*holding{},
 		questions: map[election.Question]bool{}, answers: map[election.Question]election.Answer{}, rivals: map[election.Question]*election.Rival{},
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nodes[node] = l
 	return l
+}
+
+// addresses are those that a node answers for.
+func (s *segment) addresses() (all []netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.nodes { // order does not matter: it is a set
+		all = slices.AppendSeq(all, maps.Keys(l.held))
+	}
+	return all
+}
+
+// holders are the nodes that answer for an address, in order.
+func (s *segment) holders(addr netip.Addr) (nodes []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for node, l := range s.nodes { // order does not matter: they are sorted
+		if l.answersFor(addr) {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
 }
 
 // answersFor an address. The caller holds the lock.
@@ -103,6 +128,7 @@ func (l *simulatedLayer2) Set(_ context.Context, desired []announce.Layer2Addres
 			delete(l.held, addr)
 			if !h.since.IsZero() {
 				l.note("%s does not answer for %s any more", l.p.id, addr)
+				l.judge.gaveUp(l.p, l.node, addr, l.yields(addr))
 				l.askAnew(addr)
 			}
 		}
@@ -114,8 +140,22 @@ func (l *simulatedLayer2) Set(_ context.Context, desired []announce.Layer2Addres
 func (l *simulatedLayer2) take(h *holding) {
 	h.since = time.Now()
 	l.note("%s answers for %s", l.p.id, h.Addr)
+	l.judge.took(l.p, l.node, h.Addr)
 	l.announce(h.Addr)
 	l.askAnew(h.Addr)
+}
+
+// yields is to whom the node may leave an address: another one that claims it, or is heard to hold it; empty: nobody.
+func (l *simulatedLayer2) yields(addr netip.Addr) string {
+	if node := l.members.claimant(addr); node != l.node {
+		return node
+	}
+	for key := range l.rivals { // order does not matter: any will do
+		if key.Addr == addr {
+			return key.Node
+		}
+	}
+	return ""
 }
 
 // announce an address to all. Those that answer for it hear of a rival, and are heard in turn.

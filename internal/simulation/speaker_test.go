@@ -51,7 +51,8 @@ func (n *network) speakerOf(s *slot, node string) func(context.Context, *process
 		if err != nil {
 			return err
 		}
-		members, answers, sessions := n.mesh.start(p, node), n.segment.start(p, node), n.routers.start(p, node)
+		members, sessions := n.mesh.start(p, node), n.routers.start(p, node)
+		answers := n.segment.start(p, node, members)
 		writers := reconcile.NewWriters(node, namespace, direct, p.log)
 		loop, err := reconcile.Add(m, reconcile.Config{
 			Node: node, BootID: "boot", Namespace: namespace, RebalanceAfter: evenOutAfter, Classes: classes, Log: p.log, Registerer: prometheus.NewRegistry(),
@@ -91,6 +92,7 @@ func handedOver(ctx context.Context, p *process, loop *reconcile.Loop) context.C
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
 		defer end()
+		p.leaving.Store(true)
 		limited, cancel := context.WithTimeout(running, handOverTime)
 		defer cancel()
 		done := make(chan struct{})

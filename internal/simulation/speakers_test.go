@@ -108,7 +108,40 @@ func (n *network) unannounced() string {
 			}
 		}
 	}
-	return n.unforeseen()
+	return firstText(n.unforeseen(), n.unheld(now))
+}
+
+// unheld says which address has no holder by layer 2, or several, or one that may not hold it; empty: all are held by one that may. One that
+// may hold it for all Services that have it goes before one that may for some.
+func (n *network) unheld(now objects) string {
+	addresses := map[netip.Addr]bool{}
+	for _, v := range now.vips() {
+		addresses[v.addr] = true
+	}
+	for _, addr := range n.segment.addresses() {
+		addresses[addr] = true
+	}
+	for addr := range addresses { // order does not matter: any will do
+		var some, every []string
+		for _, node := range nodes {
+			one, all := now.mayHold(node, addr)
+			if one {
+				some = append(some, node)
+			}
+			if all {
+				every = append(every, node)
+			}
+		}
+		may := every
+		if len(may) == 0 {
+			may = some
+		}
+		holders := n.segment.holders(addr)
+		if len(holders) != min(1, len(may)) || len(holders) == 1 && !slices.Contains(may, holders[0]) {
+			return fmt.Sprintf("%s is held by %v, and one of %v should hold it", addr, holders, may)
+		}
+	}
+	return ""
 }
 
 // unforeseen says what is announced by BGP otherwise than kubectl daymark simulate tells of the BGPAdvertisements: which nodes

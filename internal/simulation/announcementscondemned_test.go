@@ -28,7 +28,7 @@ type speakerTrial struct {
 }
 
 // The speakers of the other tests do nothing wrong, so these say nothing of a judge that sees nothing.
-func TestJudge_CondemnsRoutes(t *testing.T) {
+func TestJudge_CondemnsAnnouncements(t *testing.T) {
 	const route = "192.0.2.1/32"
 	for _, test := range []struct {
 		history string
@@ -65,6 +65,23 @@ func TestJudge_CondemnsRoutes(t *testing.T) {
 			t.told = routesOf(route)
 			t.tells()
 		}, "withdraws 192.0.2.1/32 from tor1, and nothing"},
+		{"an address is held that objects ask for", func(t *speakerTrial) {
+			t.reads(t.server.snapshot())
+			t.judge.took(t.speaker, "n0", webAddr)
+		}, ""},
+		{"an address is held before anything is read", func(t *speakerTrial) { t.judge.took(t.speaker, "n0", webAddr) }, "answers for 192.0.2.1, and nothing"},
+		{"an address is given up for nothing", func(t *speakerTrial) {
+			t.reads(t.server.snapshot())
+			t.judge.gaveUp(t.speaker, "n0", webAddr, "")
+		}, "does not answer for 192.0.2.1 any more, leaves it to nobody"},
+		{"an address is left to another node", func(t *speakerTrial) {
+			t.reads(t.server.snapshot())
+			t.judge.gaveUp(t.speaker, "n0", webAddr, "n1")
+		}, ""},
+		{"an address is given up by who is told to end", func(t *speakerTrial) {
+			t.speaker.leaving.Store(true)
+			t.judge.gaveUp(t.speaker, "n0", webAddr, "")
+		}, ""},
 		{"it reports twice in a second", func(t *speakerTrial) {
 			speaker := &v1beta1.Speaker{ObjectMeta: metav1.ObjectMeta{Name: "n0"}}
 			t.server.reports(t.speaker, speaker)
@@ -86,10 +103,13 @@ func TestJudge_CondemnsRoutes(t *testing.T) {
 	}
 }
 
-// makeRouted makes a Service with an address that n0 is to announce to tor1.
+// webAddr is the address of the Service.
+var webAddr = netip.MustParseAddr("192.0.2.1")
+
+// makeRouted makes a Service with an address that n0 is to announce to tor1, and to hold.
 func (w *world) makeRouted() {
 	asn, ready, node := int64(64513), true, "n0"
-	provenance := lb.Provenance{Class: classes.Name, Allocations: []lb.Allocation{{Addr: netip.MustParseAddr("192.0.2.1"), Pool: "lan"}}}
+	provenance := lb.Provenance{Class: classes.Name, Allocations: []lb.Allocation{{Addr: webAddr, Pool: "lan"}}}
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "red", Name: "web"}}
 	service.Spec.Type = corev1.ServiceTypeLoadBalancer
 	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}
@@ -101,7 +121,7 @@ func (w *world) makeRouted() {
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}, service,
 		&v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "lan"}, Spec: v1beta1.IPAddressPoolSpec{Addresses: []v1beta1.AddressRange{"192.0.2.0/30"}}},
 		&v1beta1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tor1"}, Spec: v1beta1.BGPPeerSpec{MyASN: 64512, PeerASN: &asn, PeerAddress: "10.0.0.1"}},
-		&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "a1"}},
+		&v1beta1.BGPAdvertisement{ObjectMeta: metav1.ObjectMeta{Name: "a1"}}, &v1beta1.L2Advertisement{ObjectMeta: metav1.ObjectMeta{Name: "lan"}},
 		&discoveryv1.EndpointSlice{
 			ObjectMeta:  metav1.ObjectMeta{Namespace: "red", Name: "web-ipv4", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
 			AddressType: discoveryv1.AddressTypeIPv4,
