@@ -130,23 +130,33 @@ func TestServing_TheHolderSaysWhatTheOthersWorkedOut(t *testing.T) {
 }
 
 // A node that joins takes a quarter, when addresses are evened out, and the others answer a moment longer.
-// A server that the gossip is cut off from goes on by the table that it knows: it is given nothing of one that is gone.
-func TestServing_WhoCannotBeToldOfATableKeepsItsShares(t *testing.T) {
-	claims, table := sharedBy(4)
-	s := newFixture(t, 0, sharedContest(4), alive(4), claims)
-	s.at(0).serversAnswer("n1", "n2", "n3").at(ms)
-	delete(s.Live, "n3")
-	s.Silent = map[string]uint64{"n3": 1}
-	s.at(2 * ms).serversAnswer("n3").at(3 * ms).wantClaims(0)
-	delete(s.Live, "n2")
-	s.at(4*ms).shares(23, true).wantClaims(1)
-	if next := s.last.Claims[0].Shares; next.Of("n3") != table.Of("n3") || next.Has("n2") {
-		t.Errorf("after %s it makes %s", table, next)
-	}
-	s.Live, s.Silent, s.Answers = map[string]uint64{"n0": 1, "n1": 1, "n3": 1}, nil, nil
-	s.at(5 * ms).at(5*ms + time.Minute).wantClaims(1)
-	if next := s.last.Claims[0].Shares; !next.Balanced() || !next.Has("n3") {
-		t.Errorf("when it is heard again it makes %s", next)
+// A server that the gossip is cut off from goes on by the table that it knows, and works out as the others do what becomes of the shares of one
+// that is gone. Whom the holder refuses it does not know.
+func TestServing_ASilentServerIsGivenNothingOfWhomTheHolderRefuses(t *testing.T) {
+	for _, refused := range []bool{true, false} {
+		claims, table := sharedBy(4)
+		s := newFixture(t, 0, sharedContest(4), alive(4), claims)
+		s.at(0).serversAnswer("n1", "n3").at(ms)
+		delete(s.Live, "n3")
+		s.Silent = map[string]uint64{"n3": 1}
+		s.at(2*ms).serversAnswer("n1", "n3").at(3 * ms).wantClaims(0)
+		want := table.Of("n3").Len()
+		if refused {
+			s.Answers[Question{"n2", addr(0)}] = NoAnswer
+		} else {
+			delete(s.Live, "n2")
+			want = 20
+		}
+		s.at(proofTimeout).wantClaims(1)
+		if next := s.last.Claims[0].Shares; next.Of("n3").Len() != want || next.Has("n2") {
+			t.Errorf("refused: %t, after %s it makes %s", refused, table, next)
+		}
+		s.Live, s.Silent, s.Answers = map[string]uint64{"n0": 1, "n1": 1, "n3": 1}, nil, nil
+		s.contests[0].Group = NewGroup([]Candidate{NewCandidate("n0", 0), NewCandidate("n1", 0), NewCandidate("n3", 0)})
+		s.at(sec).at(sec+ms).serversAnswer("n1", "n3").at(2 * sec).at(2*sec + time.Minute)
+		if next := s.Claims[addr(0)].Shares; !next.Balanced() || !next.Has("n3") {
+			t.Errorf("refused: %t, when it is heard again it makes %s", refused, next)
+		}
 	}
 }
 

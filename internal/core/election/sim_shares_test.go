@@ -115,8 +115,9 @@ func (c *checks) onTable(n *node, claim Claim) {
 		c.violate("%s makes revision %d of %d after %d", n.name, claim.Revision, number(claim.Addr), known.Revision)
 	}
 	goesOn := slices.ContainsFunc(claim.Shares.Servers(), known.Shares.Has)
-	untold := slices.DeleteFunc(claim.Shares.Servers(), func(server string) bool { return n.live[server] != 0 })
-	if goesOn && shares.DivideAmong(known.Shares, claim.Shares.Servers(), untold) != claim.Shares {
+	untold := slices.DeleteFunc(claim.Shares.Servers(), func(server string) bool { return n.live[server] != 0 }) // of whom the holder refuses
+	if goesOn && shares.Divide(known.Shares, claim.Shares.Servers()) != claim.Shares &&
+		(len(untold) == 0 || shares.DivideAmong(known.Shares, claim.Shares.Servers(), untold) != claim.Shares) {
 		c.violate("%s divides %d as %s after %s", n.name, number(claim.Addr), claim.Shares, known.Shares)
 	}
 	for _, server := range claim.Shares.Servers() {

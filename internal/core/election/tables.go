@@ -124,12 +124,13 @@ func (s *serveRound) goesOn(table, next shares.Table) bool {
 func (s *serveRound) wanted(i int, table shares.Table, before serving) shares.Table {
 	told := s.Claims[s.contests[i].Addr].Shares
 	if told.Shared() {
-		left := slices.DeleteFunc(told.Servers(), func(node string) bool {
-			return s.left(i, node, table) || s.refuses(before.proofs, node)
-		})
+		stay := slices.DeleteFunc(told.Servers(), func(node string) bool { return s.left(i, node, table) })
+		left := slices.DeleteFunc(slices.Clone(stay), func(node string) bool { return s.refuses(before.proofs, node) })
 		switch {
 		case len(left) == len(told.Servers()):
 			return told
+		case len(left) > 0 && len(left) < len(stay):
+			return s.divideAmong(told, left, s.silentOf(left))
 		case len(left) > 0:
 			return s.divide(told, left)
 		}
@@ -220,11 +221,20 @@ type division struct {
 	servers, untold string
 }
 
-// divide returns what shares.DivideAmong does: servers that are silent, and answer on the segment all the same, cannot be told of the table, and
-// go on by the one before. Most addresses have one of a few tables, so it remembers some.
+// silentOf are those servers that are silent, and answer on the segment all the same. They work out by themselves what becomes of the shares of
+// one that is gone. But they do not know whom the holder refuses.
+func (s *serveRound) silentOf(servers []string) []string {
+	return slices.DeleteFunc(slices.Clone(servers), func(node string) bool { return s.nodes.find(node) != nobody })
+}
+
+// divide returns what shares.Divide does.
 func (s *serveRound) divide(before shares.Table, servers []string) shares.Table {
+	return s.divideAmong(before, servers, nil)
+}
+
+// divideAmong returns what shares.DivideAmong does. Most addresses have one of a few tables, so it remembers some.
+func (s *serveRound) divideAmong(before shares.Table, servers, untold []string) shares.Table {
 	const most = 1024
-	untold := slices.DeleteFunc(slices.Clone(servers), func(node string) bool { return s.nodes.find(node) != nobody })
 	asked := division{before, strings.Join(shares.Choose(before, servers), "\x00"), strings.Join(untold, "\x00")}
 	if table, known := s.divided[asked]; known {
 		return table
