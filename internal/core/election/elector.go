@@ -158,12 +158,16 @@ type Elector struct {
 	// asked is since when silent or doubtful holders have been asked, and taken what was taken from live holders of late.
 	asked map[testimonyKey]time.Time
 	taken map[netip.Addr]taking
+	// takenBack are the nodes that have back what was taken from them.
+	takenBack map[string]takenBack
 	// deferred are the addresses that this node holds and leaves to nodes that have left and are back, with these.
 	deferred map[netip.Addr]string
 	// corrected are announcements of silent nodes that were answered by one of this node.
 	corrected map[Question]correction
 	// interrupted are rivals that did not answer for a while.
 	interrupted map[Question]interruption
+	// disputes are about addresses that nodes claim again and again which are no candidates.
+	disputes map[netip.Addr]dispute
 	searches
 	standIns
 	servings
@@ -212,6 +216,7 @@ func (e *Elector) decide(contests []Contest, input Input) Decision {
 	r := e.begin(contests, input)
 	r.release()
 	r.findHolders()
+	r.noteTakenBack()
 	r.noteVacant()
 	r.noteTrials()
 	r.noteMoved()
@@ -251,6 +256,7 @@ func (e *Elector) end(r *round) {
 	e.previousValid, e.valid = e.valid, e.previousValid
 	e.nodes.forget(e.rounds)
 	e.forgetTaken(r.Now)
+	r.forgetDisputes()
 	e.unheld = spare(e.unheld)
 }
 

@@ -76,7 +76,7 @@ func (r *round) holdings() holdings {
 	var all holdings
 	byKey, piles := map[key]*holding{}, map[pileKey]*pile{}
 	for i, holder := range r.holders {
-		if !r.movable(i) {
+		if !r.movable(i) || r.takesNothingFor(holder) > 0 {
 			continue
 		}
 		ranks := r.contests[i].Ranks

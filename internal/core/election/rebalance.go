@@ -52,6 +52,10 @@ func (r *round) uneven() (uneven, receives bool) {
 		if !gainOf(giver, g.receiver, r.loads, nil).worthwhile() {
 			continue
 		}
+		if pause := r.takesNothingFor(giver.id); pause > 0 {
+			r.wakeAfter(pause)
+			continue
+		}
 		uneven = true
 		if me, candidate := g.find(r.me); candidate && gainOf(giver, me, r.loads, nil).worthwhile() {
 			return true, true
@@ -74,7 +78,7 @@ func (r *round) takeShare() (took bool) {
 		r.loads[m.from.giver.id]--
 		r.loads[r.me]++
 		contest := r.contests[i]
-		r.taken[contest.Addr] = taking{r.nodes.names[m.from.giver.id], r.Now}
+		r.taken[contest.Addr] = taking{r.nodes.names[m.from.giver.id], r.Now, r.Claims[contest.Addr].Term + 1}
 		r.claim(contest, r.Claims[contest.Addr])
 		left--
 		took = true

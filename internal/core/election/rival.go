@@ -32,6 +32,8 @@ type Rival struct {
 type taking struct {
 	from string
 	at   time.Time
+	// term of the claim; 0: it does not matter any more.
+	term uint64
 }
 
 // yieldToRivals settles with every other node that answers for an address of ours which of the two goes on. Between a silent

@@ -22,6 +22,9 @@ type round struct {
 	// least is memory of leastOf.
 	least []indexedCandidate
 
+	// disputed counts the disputed addresses that each node is asked about.
+	disputed map[testimonyKey]int
+
 	// testimonies are what the segment says of holders that are silent or doubtful.
 	testimonies map[testimonyKey]*testimony
 	// yielded are addresses that this node awaited a successor for, and has one.
@@ -64,6 +67,9 @@ func (r *round) state(addr netip.Addr, claim Claim, wasValid bool) unheldState {
 		return known
 	}
 	held, ours := !claim.free(), claim.Node == r.node
+	if held && !wasValid && !ours && r.nodes.liveHolder(claim) != nobody {
+		r.noteDispute(claim)
+	}
 	// Of what was before a node takes part, as by the last run of its own speaker, it has only the claims.
 	mayHaveHeld := wasValid || ours || !r.tookPart
 	return unheldState{
@@ -94,6 +100,7 @@ func (r *round) findHolders() {
 		if _, candidate := g.find(holder); candidate {
 			r.loads[holder]++
 			r.valid = append(r.valid, claim)
+			r.endDispute(claim)
 		} else {
 			holder = nobody
 			wasValid := len(previous) > 0 && previous[0].same(claim)
@@ -202,7 +209,7 @@ func (r *round) takeUnheld(contest Contest, u *unheldAddress) {
 func (r *round) claimWait(u *unheldAddress, me indexedCandidate, wait time.Duration) time.Duration {
 	switch {
 	case u.unverified:
-		wait = unverifiedClaimTimeout - r.Now.Sub(u.since)
+		wait = r.respects(u) - r.Now.Sub(u.since)
 	case !u.claim.free():
 		wait = 0
 	}

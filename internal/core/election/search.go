@@ -105,7 +105,7 @@ func (r *round) noteLost() {
 // noteReplaced notes that a claim has taken the place of one by a node that was alive. If it is for a node that is silent, that node
 // was met by the one that ceded it.
 func (r *round) noteReplaced(before string, by Claim) {
-	r.replaced[by.Addr] = taking{before, r.Now}
+	r.replaced[by.Addr] = taking{from: before, at: r.Now}
 	if r.isSilent(by.Node) && !r.isSilent(before) {
 		r.meet(by.Node, by.Addr)
 	}
