@@ -292,7 +292,8 @@ func (c *checks) checkTakeover(n *node, a netip.Addr) {
 func (c *checks) checkUnseenHolder(n, holder *node, a netip.Addr) {
 	calm := c.now-c.lastFault > settleTime && len(c.cut) == 0 && c.now-c.claimedAt[number(a)] > maxTries*maxMessageDelay &&
 		c.now-c.possibleSince[number(a)] > maxAPISkew
-	if holder == n || holder.leaving || !calm || !c.reach(n, holder) || holder.alone() || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
+	unheard := c.mute[n.index] // Nobody sends it anything.
+	if holder == n || holder.leaving || unheard || !calm || !c.reach(n, holder) || holder.alone() || !n.candidate(a, holder.name) || !holder.candidate(a, holder.name) {
 		return
 	}
 	// A stronger claim justifies it: the holder does not know it, as after a partition, or has just learned it, and waits for a successor.

@@ -27,6 +27,8 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 		{500005736, false, "a late claim and the return of the address to the one it was taken from crossed (the judge was too strict)"},
 		{700003847, false, "a node went on to count addresses as not announced, since nothing woke it, and evened out nothing"},
 		{700009385, false, "a node had met a silent one long ago, so that it did not heed a meeting that a cede told of"},
+		{31001016, true, "a silent server kept its part when another one was gone, and both sides gave that one's clients to themselves"},
+		{31004868, true, "two that stood in took each other for servers, since the address had just ceased to be shared"},
 		{900003100, false, "a node was never told that another one had settled, and took each address back that was moved there (in the simulation alone)"},
 	} {
 		if o := simulate(pinned.seed, pinned.shared, true); o.violation != "" {
@@ -39,6 +41,7 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 // TestElector_SimulationOfPinnedUnheardSpeakers does the same with speakers that nobody hears.
 func TestElector_SimulationOfPinnedUnheardSpeakers(t *testing.T) {
 	for seed, found := range map[uint64]string{
+		14359:  "a speaker that nobody hears took an address from whom it had given it to, and nobody could tell it of the next holder (the judge was too strict)",
 		93577:  "a server that was silent was given shares of another one, which it could not know",
 		191003: "servers answered one that took the address back by a claim of its last run, and then stopped",
 	} {

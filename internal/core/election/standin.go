@@ -156,9 +156,14 @@ func (r *round) deferToOther(contest Contest, state standIn, asked map[testimony
 		if rival.Addr != contest.Addr {
 			break
 		}
+		// That a server answers says nothing. But one that has announced the address to all holds it, or stands in as well.
+		serves := r.servesOrDid(rival.Node, rival.Addr)
+		if serves {
+			rival.Last = rival.Held
+		}
 		fresh, deferred := r.Now.Sub(rival.Last) < rivalFresh, standIn{claim: state.claim, since: r.Now, other: rival.Node}
 		switch {
-		case rival.Node == state.claim.Node, r.onlyServes(rival):
+		case rival.Node == state.claim.Node, serves && rival.Held.IsZero():
 		case r.isSilent(rival.Node) && fresh, r.goesFirst(rival) && r.goesOn(rival):
 			return deferred
 		case state.answers && fresh:

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
 // twoParts of a segment: the first nodes are in one, and the others in the other one.
@@ -73,14 +75,19 @@ func TestElector_WhoHearsTheHolderDoesNotStandIn(t *testing.T) {
 	s.at(4*time.Minute + 2*minStandInPause - ms).want() // The pause is longer each time.
 }
 
+// allApart is the same where nothing is known of the edge between the two nodes of each part.
+func allApart(t *testing.T, node, address int) *fixture {
+	s, parts := apart(t, node, address), Parts{of: map[string]int{}, cut: map[int]bool{}}
+	for node := range 4 {
+		parts.of[nodeName(node)], parts.cut[node] = node, true
+	}
+	s.contests[0].Parts = &parts
+	return s
+}
+
 func TestElector_OneOfTwoThatStandInGivesWay(t *testing.T) {
 	i := firstOf(3, 2)
-	all, whole := apart(t, 2, i), Parts{of: map[string]int{}, cut: map[int]bool{}}
-	for node := range 4 { // Nothing is known of the edge between the two.
-		whole.of[nodeName(node)], whole.cut[node] = node, true
-	}
-	all.contests[0].Parts = &whole
-	s := all.at(0).answer(NoAnswer).at(standInAfter).want(i)
+	s := allApart(t, 2, i).at(0).answer(NoAnswer).at(standInAfter).want(i)
 	s.rivalAt("n3", i, standInAfter, standInAfter).at(standInAfter + ms).want(i).wantAlsoAsked("n3")
 	s.answer(NoAnswer)
 	s.Answers[Question{"n3", addr(i)}] = Answered
@@ -89,6 +96,28 @@ func TestElector_OneOfTwoThatStandInGivesWay(t *testing.T) {
 	s.at(time.Minute).want()
 	s.Answers[Question{"n3", addr(i)}] = NoAnswer
 	s.at(time.Minute + ms).want().at(time.Minute + ms + standInAfter).want(i)
+}
+
+// Both were servers of the address, which has just ceased to be shared: that they answer says nothing, but that they announce it does.
+func TestElector_OneOfTwoFormerServersThatStandInGivesWay(t *testing.T) {
+	i := firstOf(3, 2)
+	s := allApart(t, 2, i)
+	claim := s.Claims[addr(i)]
+	claim.Shares, claim.Revision = shares.Divide(shares.Table{}, []string{"n0", "n2", "n3"}), 1
+	s.Claims.Learn(claim)
+	s.at(0).answer(NoAnswer).at(standInAfter)
+	claim.Shares, claim.Revision = shares.Table{}, 2
+	s.Claims.Learn(claim)
+	s.at(standInAfter + ms).at(2*standInAfter + 2*ms).want(i)
+	began := s.Now.Sub(epoch)
+	s.rivalAt("n3", i, 0, began).at(began + ms).want(i)
+	if slices.ContainsFunc(s.last.Ask, func(q Question) bool { return q.Node == "n3" }) {
+		t.Fatal("one that only answers is asked")
+	}
+	s.Rivals[0].HeldSince, s.Rivals[0].Held = epoch.Add(began), epoch.Add(began)
+	s.at(began + 2*ms).want(i).wantAlsoAsked("n3")
+	s.Answers[Question{"n3", addr(i)}] = Answered
+	s.at(began + 3*ms).want()
 }
 
 // wantAlsoAsked asserts that a node is asked.
