@@ -16,7 +16,7 @@ import (
 )
 
 func at(version string) *cachedService {
-	return &cachedService{status.Observed{Service: &lb.Service{UID: "uid"}}, version}
+	return &cachedService{status.Observed{Service: &lb.Service{Request: &lb.Request{UID: "uid"}}}, version}
 }
 
 func TestAssumeCache_Newest(t *testing.T) {

@@ -85,7 +85,7 @@ func TestLoop_NewLeaderCatchesUp(t *testing.T) {
 				api.versions = step.server
 				var cached []*cachedService
 				for name, version := range step.cache {
-					cached = append(cached, &cachedService{status.Observed{Service: &lb.Service{UID: types.UID(name)}}, version})
+					cached = append(cached, &cachedService{status.Observed{Service: &lb.Service{Request: &lb.Request{UID: types.UID(name)}}}, version})
 				}
 				if err := l.catchUp(t.Context(), cached); (err == nil) != step.ready {
 					t.Fatalf("step %d: %v", i, err)

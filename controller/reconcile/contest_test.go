@@ -150,7 +150,7 @@ func TestLoop_CompetingWriter(t *testing.T) {
 // answer may not come at all. Neither is another program.
 func TestContest_OwnWritesAreNotUndone(t *testing.T) {
 	service := func(version, message string) *cachedService {
-		s := &cachedService{status.Observed{Service: &lb.Service{UID: "a"}}, version}
+		s := &cachedService{status.Observed{Service: &lb.Service{Request: &lb.Request{UID: "a"}}}, version}
 		s.Written.Conditions = []metav1.Condition{{Type: v1beta1.ConditionAddressAssigned, Message: message}}
 		return s
 	}

@@ -85,7 +85,7 @@ func TestEventWriter_Aggregates(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() { _ = w.Start(ctx) }()
 				for i := range test.count {
-					w.enqueue(&lb.Service{UID: "a"}, time.Now(), test.event(i))
+					w.enqueue(&lb.Service{Request: &lb.Request{UID: "a"}}, time.Now(), test.event(i))
 					time.Sleep(test.every)
 				}
 				time.Sleep(2 * seriesInterval)
@@ -109,7 +109,7 @@ func TestEventWriter_CountsWhatFindsNoPlace(t *testing.T) {
 	m := newMetrics(nil, never)
 	w := newEventWriter(nil, slog.New(slog.DiscardHandler), m.eventsDropped)
 	for range maxPendingEvents + 7 {
-		w.enqueue(&lb.Service{}, time.Now(), status.Event{})
+		w.enqueue(&lb.Service{Request: &lb.Request{}}, time.Now(), status.Event{})
 	}
 	if got := counted(m.eventsDropped.WithLabelValues("too many wait")); got != 7 {
 		t.Errorf("%d are counted as dropped, want 7", got)

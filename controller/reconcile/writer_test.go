@@ -45,7 +45,7 @@ func (s *slowServer) desire(name, version string, before, after []string) *write
 	}
 	w := &serviceWrite{
 		service: &cachedService{status.Observed{
-			Service: &lb.Service{UID: types.UID(name)}, Written: status.Service{Ingress: service(before)},
+			Service: &lb.Service{Request: &lb.Request{UID: types.UID(name)}}, Written: status.Service{Ingress: service(before)},
 		}, version},
 		desired: status.Service{Ingress: service(after)},
 	}

@@ -28,7 +28,7 @@ func SpeakerOptions(scheme *runtime.Scheme, namespace string, classes lb.Classes
 }
 
 // notAnnounced is the value of all Services that a speaker has nothing to do with, so that they take no memory.
-var notAnnounced = &lb.Service{}
+var notAnnounced = new(lb.Service).WithoutRequest()
 
 // announcedService is what a speaker reads of a Service: not what it requests, which is the controller's.
 func announcedService(from *corev1.Service) *lb.Service {

@@ -54,7 +54,7 @@ func TestSpeakerOptions_KeepValues(t *testing.T) {
 		if !ok || has.GetNamespace() != "default" || has.GetName() != "web" || has.GetUID() != "8b0c" || has.GetResourceVersion() != "1" {
 			t.Fatalf("it keeps %+v", has)
 		}
-		want.UID, want.Ports, want.Requested, want.RequestedPools, want.ExternalIPs, want.RequestError = "", nil, nil, nil, nil, nil
+		want.Request = &lb.Request{}
 		same(t, want, has.value)
 	})
 	t.Run("a Service of another type is nothing", func(t *testing.T) {

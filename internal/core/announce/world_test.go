@@ -78,7 +78,7 @@ func bgpAdvertisement(name string, age int, change func(*v1beta1.BGPAdvertisemen
 func (w *World) add(name, addr string, nodes ...string) *lb.Service {
 	s := &lb.Service{
 		Key: lb.Key{Namespace: "default", Name: name}, LoadBalancer: true, Families: []lb.Family{lb.FamilyOf(netip.MustParseAddr(addr))},
-		Ports: []lb.Port{{Protocol: corev1.ProtocolTCP, Number: 80}}, Ingress: []netip.Addr{netip.MustParseAddr(addr)},
+		Request: &lb.Request{Ports: []lb.Port{{Protocol: corev1.ProtocolTCP, Number: 80}}}, Ingress: []netip.Addr{netip.MustParseAddr(addr)},
 		Managed: true,
 	}
 	w.Services = append(w.Services, s)

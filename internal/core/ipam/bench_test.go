@@ -16,8 +16,9 @@ func fleet(n int, families ...lb.Family) []*lb.Service {
 	services := make([]*lb.Service, n)
 	for i := range services {
 		services[i] = &lb.Service{
-			Key: lb.Key{Namespace: fmt.Sprintf("ns-%d", i%100), Name: fmt.Sprintf("web-%d", i)}, UID: types.UID(fmt.Sprint(i)),
-			Created: time.Unix(int64(i/50), 0), LoadBalancer: true, Families: families, Ports: []lb.Port{{Protocol: "TCP", Number: 80}},
+			Key: lb.Key{Namespace: fmt.Sprintf("ns-%d", i%100), Name: fmt.Sprintf("web-%d", i)}, Created: time.Unix(int64(i/50), 0),
+			LoadBalancer: true, Families: families,
+			Request: &lb.Request{UID: types.UID(fmt.Sprint(i)), Ports: []lb.Port{{Protocol: "TCP", Number: 80}}},
 		}
 	}
 	return services
@@ -39,7 +40,7 @@ func settle(plan Plan) {
 }
 
 func write(a *Assignment) {
-	s := *a.Service
+	s := edited(a.Service)
 	show(&s, a)
 	*a.Service = s
 }

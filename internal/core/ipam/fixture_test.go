@@ -68,8 +68,9 @@ func (s *fixture) service(name string, change ...func(*lb.Service)) *lb.Service 
 		namespace, short = "default", name
 	}
 	made := &lb.Service{
-		Key: lb.Key{Namespace: namespace, Name: short}, UID: types.UID(name), Created: s.now.Add(time.Duration(len(s.services)) * time.Second),
-		LoadBalancer: true, Families: []lb.Family{lb.IPv4}, Ports: []lb.Port{{Protocol: "TCP", Number: 80}},
+		Key: lb.Key{Namespace: namespace, Name: short}, Created: s.now.Add(time.Duration(len(s.services)) * time.Second),
+		LoadBalancer: true, Families: []lb.Family{lb.IPv4},
+		Request: &lb.Request{UID: types.UID(name), Ports: []lb.Port{{Protocol: "TCP", Number: 80}}},
 	}
 	for _, f := range change {
 		f(made)
@@ -78,9 +79,16 @@ func (s *fixture) service(name string, change ...func(*lb.Service)) *lb.Service 
 	return made
 }
 
+// edited is a copy of a Service that may be changed.
+func edited(s *lb.Service) lb.Service {
+	copied, request := *s, *s.Request
+	copied.Request = &request
+	return copied
+}
+
 // edit replaces a Service by a changed copy.
 func (s *fixture) edit(name string, change ...func(*lb.Service)) {
-	changed := *s.services[name]
+	changed := edited(s.services[name])
 	for _, f := range change {
 		f(&changed)
 	}

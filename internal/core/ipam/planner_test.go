@@ -103,7 +103,7 @@ func (h *history) addQuiet() {
 func (h *history) editQuietly() {
 	h.now = h.now.Add(time.Second)
 	i := h.pick(len(h.services))
-	s := *h.services[i]
+	s := edited(h.services[i])
 	theirs := h.services[h.pick(len(h.services))]
 	switch rapid.IntRange(0, 10).Draw(h.t, "quiet edit") {
 	case 0:
@@ -160,7 +160,7 @@ func (h *history) passQuietly() {
 		if place < 0 || h.flag("it is not written") {
 			continue
 		}
-		written := *s
+		written := edited(s)
 		show(&written, &plan.Assignments[place])
 		if !reflect.DeepEqual(&written, s) { // what has all it should have is not written
 			h.services[i] = &written
@@ -176,7 +176,7 @@ func TestPlanner_DecidesOnFewServices(t *testing.T) {
 	for range 2 {
 		settle(planner.Compute(worldOf(slices.Clone(services), pools...)))
 		for i, s := range services {
-			written := *s
+			written := edited(s)
 			services[i] = &written
 		}
 	}

@@ -81,7 +81,7 @@ func (h *history) pass() {
 	}
 	for _, c := range plan.Cleanups {
 		i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == c.Service.Key })
-		s := *h.services[i]
+		s := edited(h.services[i])
 		clean(&s, &c)
 		h.services[i] = &s
 		if !c.Waits && h.deleted[s.UID] {
@@ -101,7 +101,7 @@ func indices(n int) []int {
 // write replaces the Service by a copy with the assigned addresses. Plans and memories refer to the old value.
 func (h *history) write(a *Assignment) {
 	i := slices.IndexFunc(h.services, func(s *lb.Service) bool { return s.Key == a.Service.Key })
-	s := *h.services[i]
+	s := edited(h.services[i])
 	show(&s, a)
 	before := h.services[i]
 	h.services[i] = &s

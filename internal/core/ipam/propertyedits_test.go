@@ -81,7 +81,7 @@ func (h *history) edit() {
 		}
 		h.services[i] = changed
 	case kind == 6:
-		s := *h.services[h.pick(len(h.services))]
+		s := edited(h.services[h.pick(len(h.services))])
 		s.Ingress = append(slices.Clone(s.Ingress), h.addr("by hand"))
 		h.services[slices.IndexFunc(h.services, func(other *lb.Service) bool { return other.Key == s.Key })] = &s
 	case kind == 7:
@@ -102,7 +102,7 @@ func (h *history) edit() {
 // editByOthers makes a change as other providers, tenants and backups do.
 func (h *history) editByOthers() {
 	i := h.pick(len(h.services))
-	s := *h.services[i]
+	s := edited(h.services[i])
 	switch rapid.IntRange(0, 8).Draw(h.t, "others") {
 	case 8: // a speaker reports, and not always the newest
 		node := rapid.IntRange(0, 1).Draw(h.t, "node")
@@ -136,10 +136,13 @@ func (h *history) pick(n int) int { return rapid.IntRange(0, n-1).Draw(h.t, "whi
 func (h *history) newService() *lb.Service {
 	h.created++
 	s := &lb.Service{
-		Key: lb.Key{Namespace: rapid.SampledFrom(historySpaces).Draw(h.t, "namespace"), Name: fmt.Sprintf("s%d", h.created)},
-		UID: types.UID(fmt.Sprintf("uid-%d", h.created)), Created: h.now.Truncate(3 * time.Second), LoadBalancer: !h.flag("no balancer"),
+		Key:     lb.Key{Namespace: rapid.SampledFrom(historySpaces).Draw(h.t, "namespace"), Name: fmt.Sprintf("s%d", h.created)},
+		Created: h.now.Truncate(3 * time.Second), LoadBalancer: !h.flag("no balancer"),
 		Families: rapid.SampledFrom(historyFamilies).Draw(h.t, "families"), Labels: lb.NewLabels(map[string]string{"app": "web"}),
-		Ports: []lb.Port{{Protocol: "TCP", Number: rapid.SampledFrom([]uint16{80, 443}).Draw(h.t, "port")}}, Local: h.flag("local"),
+		Request: &lb.Request{
+			UID: types.UID(fmt.Sprintf("uid-%d", h.created)), Ports: []lb.Port{{Protocol: "TCP", Number: rapid.SampledFrom([]uint16{80, 443}).Draw(h.t, "port")}},
+		},
+		Local: h.flag("local"),
 	}
 	if len(s.Families) == 2 {
 		s.Policy = rapid.SampledFrom([]lb.FamilyPolicy{lb.PreferDualStack, lb.RequireDualStack}).Draw(h.t, "policy")

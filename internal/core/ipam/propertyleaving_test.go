@@ -8,7 +8,7 @@ import (
 
 // deleteService deletes a Service, or has it wait for its finalizer.
 func (h *history) deleteService(i int) {
-	s := *h.services[i]
+	s := edited(h.services[i])
 	if !s.Finalizer || !s.Provenance.Finalizer {
 		h.services = slices.Delete(h.services, i, i+1)
 		return

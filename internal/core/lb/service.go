@@ -49,7 +49,6 @@ const (
 // Service is what Daymark reads from a Service of any type.
 type Service struct {
 	Key     Key
-	UID     types.UID
 	Created time.Time
 	Labels  Labels
 
@@ -57,9 +56,8 @@ type Service struct {
 	Class string
 	// Provider that the Service is to be served by; empty when it does not say.
 	Provider string
-	// Families in the order of spec.ipFamilies.
+	// Families in the order of spec.ipFamilies. The list is shared by many Services and must not be changed.
 	Families []Family
-	Ports    []Port
 
 	// LoadBalancer: spec.type is LoadBalancer and the Service is not being deleted.
 	LoadBalancer bool
@@ -83,21 +81,11 @@ type Service struct {
 	// Disputed: the conditions say that another host uses an address, which is not announced for that reason.
 	Disputed bool
 
-	// Requested addresses, in the given order; nil when RequestError is not nil.
-	Requested []netip.Addr
-	// RequestedPools in order of preference.
-	RequestedPools []string
 	// SharingKey is the value of the annotation allow-shared-ip; empty when the Service does not share.
 	SharingKey string
-	// LastAddresses are the addresses that the Service says it had last: a wish when it has none.
-	LastAddresses []netip.Addr
-	// SharedNamespaces are the other namespaces whose Services may share an address that this one had first; * for all.
-	SharedNamespaces []string
-	// RequestError says what is wrong with the Service's request; nil when nothing is.
-	RequestError error
+	// Request is never nil in a Service that was parsed. A pointer, since a speaker keeps all Services without it.
+	*Request
 
-	// ExternalIPs are the addresses in spec.externalIPs.
-	ExternalIPs []netip.Addr
 	// Ingress are the addresses in status.loadBalancer, in their order.
 	Ingress []netip.Addr
 	// Provenance says which of them Daymark gave. The others are foreign.
@@ -106,11 +94,31 @@ type Service struct {
 	Version uint64
 }
 
-// WithoutRequest returns the Service without what it requests and what the controller checks of it: nothing that is announced follows from that.
+// Request is what a Service requests, and what the controller checks of it. Nothing that is announced follows from that.
+type Request struct {
+	UID   types.UID
+	Ports []Port
+	// Requested addresses, in the given order; nil when RequestError is not nil.
+	Requested []netip.Addr
+	// RequestedPools in order of preference.
+	RequestedPools []string
+	// LastAddresses are the addresses that the Service says it had last: a wish when it has none.
+	LastAddresses []netip.Addr
+	// SharedNamespaces are the other namespaces whose Services may share an address that this one had first; * for all.
+	SharedNamespaces []string
+	// RequestError says what is wrong with the Service's request; nil when nothing is.
+	RequestError error
+	// ExternalIPs are the addresses in spec.externalIPs.
+	ExternalIPs []netip.Addr
+}
+
+// noRequest is that of all Services without one. It must not be changed.
+var noRequest Request
+
+// WithoutRequest returns the Service as if it requested nothing.
 func (s *Service) WithoutRequest() *Service {
 	kept := *s
-	kept.UID, kept.Ports, kept.Requested, kept.RequestedPools, kept.LastAddresses, kept.SharedNamespaces = "", nil, nil, nil, nil, nil
-	kept.ExternalIPs, kept.RequestError = nil, nil
+	kept.Request = &noRequest
 	return &kept
 }
 
@@ -119,7 +127,7 @@ func (s *Service) WithoutRequest() *Service {
 func ParseService(from *corev1.Service) *Service {
 	s := &Service{
 		Key:                 Key{from.Namespace, from.Name},
-		UID:                 from.UID,
+		Request:             &Request{UID: from.UID},
 		Created:             from.CreationTimestamp.Time,
 		Labels:              NewLabels(BoundLabels(from.Labels)),
 		LoadBalancer:        from.Spec.Type == corev1.ServiceTypeLoadBalancer && from.DeletionTimestamp.IsZero(),
@@ -221,17 +229,24 @@ func distribution(from *string) Distribution {
 	return Anywhere
 }
 
+// The lists of families that there are.
+var (
+	onlyIPv4  = []Family{IPv4}
+	onlyIPv6  = []Family{IPv6}
+	firstIPv4 = []Family{IPv4, IPv6}
+	firstIPv6 = []Family{IPv6, IPv4}
+)
+
 func families(from *corev1.Service) ([]Family, FamilyPolicy) {
-	var wanted []Family
-	for _, family := range from.Spec.IPFamilies {
-		if family == corev1.IPv6Protocol {
-			wanted = append(wanted, IPv6)
-		} else {
-			wanted = append(wanted, IPv4)
-		}
-	}
-	if len(wanted) == 0 {
-		wanted = []Family{IPv4}
+	wanted := onlyIPv4
+	switch given := from.Spec.IPFamilies; {
+	case len(given) == 0:
+	case given[0] == corev1.IPv6Protocol && len(given) > 1:
+		wanted = firstIPv6
+	case given[0] == corev1.IPv6Protocol:
+		wanted = onlyIPv6
+	case len(given) > 1:
+		wanted = firstIPv4
 	}
 	switch policy := from.Spec.IPFamilyPolicy; {
 	case policy == nil:
