@@ -114,7 +114,7 @@ func (r *rules) ownRoutes() []route {
 	r.rankRoutes(me, routes)
 	r.weighRoutes(me, routes)
 	slices.SortFunc(routes, route.compare)
-	return routes
+	return withoutRoom(routes)
 }
 
 func (r route) compare(other route) int {

@@ -26,10 +26,14 @@ func (r *rules) healthPorts() []HealthPort {
 	return ports
 }
 
-func (r *rules) healthPaths() map[lb.Key]Health {
-	paths := make(map[lb.Key]Health, len(r.world.Services))
-	for _, s := range r.world.Services {
-		paths[s.Key] = r.health(s)
+func (r *rules) healthPaths() HealthPaths {
+	services := r.world.Services
+	if byKey := func(a, b *lb.Service) int { return a.Key.Compare(b.Key) }; !slices.IsSortedFunc(services, byKey) {
+		services = slices.SortedFunc(slices.Values(services), byKey) // as they are only of a World that does not follow another
+	}
+	paths := HealthPaths{services: services, local: make([]int32, len(services)), healthy: !r.world.OwnProxyFailed}
+	for i, s := range services {
+		paths.local[i] = int32(r.health(s).LocalEndpoints) //nolint:gosec // G115: lb.MaxEndpoints at most
 	}
 	return paths
 }

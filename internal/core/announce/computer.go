@@ -44,7 +44,7 @@ type derived struct {
 	healthPorts []HealthPort
 	healthPaths HealthPaths
 
-	// at has the Services that it follows from, and affine those of addresses with session affinity. Both change with each update.
+	// at has the Services that it follows from, and affine those of addresses with session affinity, which change with each update.
 	at     servicesAt
 	affine map[netip.Addr][]*lb.Service
 	near   *nearness
@@ -116,8 +116,8 @@ func (r *rules) derive() *derived {
 	r.affine = affineServices(r.world.Services)
 	return &derived{
 		demands: r.demands(near), routes: r.ownRoutes(), routed: r.routed(), derivedPaths: newDerivedPaths(),
-		healthPorts: r.healthPorts(), healthPaths: NewHealthPaths(r.healthPaths()),
-		at: servicesByAddress(r.world.Services), affine: r.affine, near: near,
+		healthPorts: r.healthPorts(), healthPaths: r.healthPaths(),
+		at: newServicesAt(r.world.Services), affine: r.affine, near: near,
 	}
 }
 

@@ -23,7 +23,24 @@ var comparePlans = cmp.Options{
 		return !slices.ContainsFunc(everyNode, func(node string) bool { return a.Of(node) != b.Of(node) })
 	}),
 	cmpopts.IgnoreUnexported(Plan{}),
-	cmp.Comparer(func(a, b HealthPaths) bool { return maps.Equal(a.flat(), b.flat()) }),
+	cmp.Comparer(func(a, b HealthPaths) bool { return maps.Equal(allHealth(a), allHealth(b)) }),
+}
+
+// allHealth are all answers as one map.
+func allHealth(p HealthPaths) map[lb.Key]Health {
+	all := map[lb.Key]Health{}
+	note := func(key lb.Key) {
+		if health, has := p.Of(key); has {
+			all[key] = health
+		}
+	}
+	for _, s := range p.services {
+		note(s.Key)
+	}
+	for key := range p.edits {
+		note(key)
+	}
+	return all
 }
 
 // changesOf finds how a World differs from what it was.

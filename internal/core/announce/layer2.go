@@ -183,7 +183,7 @@ func (r *rules) demands(near *nearness) []demand {
 	for i := range demands {
 		demands[i].ranks = near.ranks(&demands[i])
 	}
-	return demands
+	return withoutRoom(demands)
 }
 
 // noCandidates is the group for a Service without endpoints. Its address is a contest all the same, so that the node that

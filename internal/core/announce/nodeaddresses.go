@@ -274,7 +274,7 @@ func (c *Computer) OwnServiceAddresses(links []lb.Link) (found []OwnServiceAddre
 	}
 	own := OwnAddresses(links)
 	for addr, on := range own {
-		if len(c.kept.at[addr]) > 0 {
+		if c.kept.at.has(addr) {
 			found = append(found, OwnServiceAddress{addr, on})
 		}
 	}
@@ -283,8 +283,9 @@ func (c *Computer) OwnServiceAddresses(links []lb.Link) (found []OwnServiceAddre
 		if len(prefixes) == 0 {
 			continue
 		}
-		for addr, services := range c.kept.at { // order does not matter: they are sorted below
-			if _, known := own[addr]; !known && len(services) > 0 && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		for j := range c.kept.at {
+			addr := c.kept.at[j].addr()
+			if _, known := own[addr]; !known && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 				own[addr] = links[i].Name
 				found = append(found, OwnServiceAddress{addr, links[i].Name})
 			}

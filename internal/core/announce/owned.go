@@ -36,9 +36,8 @@ func (d *derived) ownedOtherwise(before, now *ownedByNodes) (at []netip.Addr) {
 		return was != is || had != has
 	}
 	if !slices.Equal(before.prefixes, now.prefixes) {
-		// order does not matter: they become a set
-		for addr := range d.at {
-			if differs(addr) {
+		for i := range d.at {
+			if addr := d.at[i].addr(); differs(addr) {
 				at = append(at, addr)
 			}
 		}
@@ -47,7 +46,7 @@ func (d *derived) ownedOtherwise(before, now *ownedByNodes) (at []netip.Addr) {
 	for _, one := range []map[netip.Addr]NodeAddress{before.addresses, now.addresses} {
 		// order does not matter: they become a set
 		for addr := range one {
-			if len(d.at[addr]) > 0 && differs(addr) {
+			if d.at.has(addr) && differs(addr) {
 				at = append(at, addr)
 			}
 		}

@@ -16,40 +16,6 @@ import (
 // maxRanks bounds the Ranks that are kept beside as many as there are Services.
 const maxRanks = 1024
 
-// servicesAt are the Services of each address, in order of key.
-type servicesAt map[netip.Addr][]*lb.Service
-
-// servicesByAddress of all Services, in order of key.
-func servicesByAddress(services []*lb.Service) servicesAt {
-	at := make(servicesAt, len(services))
-	for _, s := range services {
-		for _, addr := range s.Ingress {
-			if last := len(at[addr]) - 1; last < 0 || at[addr][last] != s { // a status that others write may have it twice
-				at[addr] = append(at[addr], s)
-			}
-		}
-	}
-	return at
-}
-
-// replace puts a Service in the place of another; nil: there is none.
-func (at servicesAt) replace(before, now *lb.Service) {
-	if before != nil {
-		for _, addr := range before.Ingress {
-			if at[addr] = slices.DeleteFunc(at[addr], func(s *lb.Service) bool { return s == before }); len(at[addr]) == 0 {
-				delete(at, addr)
-			}
-		}
-	}
-	if now != nil {
-		for _, addr := range now.Ingress {
-			if i, found := findService(at[addr], now.Key); !found {
-				at[addr] = slices.Insert(at[addr], i, now)
-			}
-		}
-	}
-}
-
 // find a Service in a list in order of key.
 func findService(services []*lb.Service, key lb.Key) (int, bool) {
 	return slices.BinarySearchFunc(services, key, func(s *lb.Service, key lb.Key) int { return s.Key.Compare(key) })
@@ -82,8 +48,8 @@ func (d *derived) concern(w *World, changes *Changes, at []netip.Addr) *concerne
 	for _, change := range changes.Services {
 		c.note(change.Before)
 		c.note(change.Now)
-		d.at.replace(change.Before, change.Now)
 	}
+	d.at = d.at.with(changes.Services)
 	touched := map[*lb.Service]bool{}
 	// order does not matter: what they concern is a set
 	for key := range changes.Endpoints {
@@ -92,7 +58,7 @@ func (d *derived) concern(w *World, changes *Changes, at []netip.Addr) *concerne
 		}
 	}
 	for _, addr := range at {
-		for _, s := range d.at[addr] {
+		for _, s := range d.at.of(addr) {
 			c.note(s)
 		}
 	}
@@ -102,7 +68,7 @@ func (d *derived) concern(w *World, changes *Changes, at []netip.Addr) *concerne
 		}
 	}
 	for addr := range c.addrs {
-		for _, s := range d.at[addr] {
+		for _, s := range d.at.of(addr) {
 			touched[s] = true
 		}
 	}
@@ -141,7 +107,7 @@ func (d *derived) update(r *rules, changes *Changes, at []netip.Addr) (_ *derive
 	now.demands, _ = replacedAt(d.demands, part.demands(d.near), c.sorted, func(x *demand) netip.Addr { return x.addr }, (*demand).same)
 	now.routed, _ = replacedAt(d.routed, part.routed(), c.sorted, func(x *RoutedAddress) netip.Addr { return x.Addr }, (*RoutedAddress).same)
 	now.healthPorts = replaced(d.healthPorts, part.healthPorts(), func(x HealthPort) bool { return c.keys[x.Service] }, HealthPort.compare)
-	now.healthPaths = d.healthPaths.with(c.keys, part.healthPaths())
+	now.healthPaths = d.healthPaths.with(c.keys, part.healthPaths(), r.healthPaths)
 	return &now, c.sorted, false
 }
 
@@ -161,7 +127,7 @@ func (d *derived) pathsNow(r *rules, routes []route, at []netip.Addr) map[advert
 func (d *derived) updateAffine(c *concerned) (changed bool) {
 	for _, addr := range c.sorted {
 		// of the Services at one address, those that also have others count here alone
-		affine := affineServices(d.at[addr])[addr]
+		affine := affineServices(d.at.of(addr))[addr]
 		changed = changed || (len(affine) > 0) != (len(d.affine[addr]) > 0)
 		if len(affine) == 0 {
 			delete(d.affine, addr)
