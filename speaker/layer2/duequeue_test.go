@@ -192,8 +192,8 @@ func TestConflictDetector_EachInterfaceHasABudget(t *testing.T) {
 // An interface that was just added to a shared address does not know yet how it is shared.
 func TestConflictDetector_ServesWithOthersOnAnAddedInterface(t *testing.T) {
 	d := newConflictDetector(slog.New(slog.DiscardHandler), newMetrics(nil), 100)
-	address := announce.Layer2Address{Addr: vip4, Interfaces: []string{"eth1"}, Sharing: announce.Sharing{
-		PerClient: true, Table: shares.Divide(shares.Table{}, []string{"n1", "n2"}),
+	address := announce.Layer2Address{Addr: vip4, Interfaces: []string{"eth1"}, Sharing: &announce.Sharing{
+		Table: shares.Divide(shares.Table{}, []string{"n1", "n2"}),
 	}}
 	d.setAddresses([]announce.Layer2Address{address})
 	d.setSharing([]announce.Layer2Address{address})

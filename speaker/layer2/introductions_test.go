@@ -36,7 +36,7 @@ func becomeShared(addresses []netip.Addr, held addressSet, r *Responder) {
 	r.live.Store(&[]*socket{{name: "eth0"}})
 	(*r.live.Load())[0].addresses.Store(&held)
 	names := []string{"n1"}
-	after := announce.Sharing{PerClient: true}
+	after := announce.Sharing{}
 	for i := range 7 {
 		names = append(names, fmt.Sprintf("n%d", i+2))
 		path := announce.Layer2Path{Interface: "eth0", MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+2)}
@@ -46,7 +46,7 @@ func becomeShared(addresses []netip.Addr, held addressSet, r *Responder) {
 	after.Own = after.Table.Of("n1")
 	var changes []sharingChange
 	for _, addr := range addresses {
-		changes = append(changes, sharingChange{addr, &announce.Sharing{PerClient: true}, &after})
+		changes = append(changes, sharingChange{addr, &announce.Sharing{}, &after})
 	}
 	r.followSharing(changes)
 }

@@ -147,9 +147,9 @@ func addedACD(now time.Time, address *announce.Layer2Address, interfaces []strin
 	if returns != nil {
 		defendedFrom, stays = append(defendedFrom, returns.defendedFrom...), false
 	}
-	added := newACD(now, (stays || !holds) && !address.Sharing.PerClient, address.Detection)
+	added := newACD(now, (stays || !holds) && address.Sharing == nil, address.Detection)
 	added.late = disputed && !added.holding
-	if !stays && !address.Sharing.PerClient {
+	if !stays && address.Sharing == nil {
 		if added.beginProving(now); added.unproven() {
 			added.defendedFrom = defendedFrom
 		}

@@ -300,7 +300,9 @@ func TestAddedACD(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			address := announce.Layer2Address{Addr: vip4, Detection: test.detection}
-			address.Sharing.PerClient = test.perClient
+			if test.perClient {
+				address.Sharing = &announce.Sharing{}
+			}
 			var returns *leftPlace
 			if test.returns {
 				returns = &leftPlace{}

@@ -204,7 +204,7 @@ func (r *Responder) Set(ctx context.Context, addresses []announce.Layer2Address)
 // equalIgnoringProbe compares two addresses without Probe, which has no meaning for an address that is known.
 func equalIgnoringProbe(a, b announce.Layer2Address) bool {
 	return a.Addr == b.Addr && a.Detection == b.Detection && a.KernelsAnswer == b.KernelsAnswer &&
-		slices.Equal(a.Interfaces, b.Interfaces) && a.Sharing.Equal(&b.Sharing)
+		slices.Equal(a.Interfaces, b.Interfaces) && a.Sharing.Equal(b.Sharing)
 }
 
 // reapply applies the last desired state again.

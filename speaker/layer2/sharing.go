@@ -101,12 +101,9 @@ func (d *conflictDetector) setSharing(addresses []announce.Layer2Address) (chang
 	for i := range addresses {
 		address := &addresses[i]
 		places := d.vips[address.Addr]
-		before, after := sharingOf(places), &address.Sharing
-		same := before != nil && before.Equal(after)
-		switch {
-		case !after.PerClient:
-			after, same = nil, before == nil
-		case same:
+		before, after := sharingOf(places), address.Sharing
+		same := before.Equal(after)
+		if same {
 			after = before
 		}
 		for _, v := range places {
@@ -146,7 +143,7 @@ func (d *conflictDetector) sharedVIP(addr netip.Addr) *vip {
 func (r *Responder) keepCrowds(addresses []announce.Layer2Address) {
 	perClient := map[netip.Addr]bool{}
 	for i := range addresses {
-		if addresses[i].Sharing.PerClient {
+		if addresses[i].Sharing != nil {
 			perClient[addresses[i].Addr] = true
 		}
 	}

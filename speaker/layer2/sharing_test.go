@@ -79,7 +79,7 @@ func (n *lanNode) hardware(t *testing.T) (m mac) {
 func (l *lan) set(t *testing.T, node string, table shares.Table, own shares.Set, holder bool, addresses ...netip.Addr) {
 	t.Helper()
 	n := l.nodes[node]
-	sharing := announce.Sharing{PerClient: true, Table: table, Own: own, Holder: holder}
+	sharing := &announce.Sharing{Table: table, Own: own, Holder: holder}
 	for _, name := range table.Servers() {
 		if other := l.nodes[name]; other != nil && name != node {
 			paths := []announce.Layer2Path{{Interface: "eth0", MAC: other.hardware(t).String()}}
@@ -348,7 +348,7 @@ func TestSharing_WhoIsServed(t *testing.T) {
 		r.clusterMACs.Store(&map[mac]owner{proxy: {node: "n2"}})
 		r.crowds.keep(map[netip.Addr]bool{vip4: true})
 		v := &vip{}
-		v.sharing.Store(&announce.Sharing{PerClient: true, Table: table, Own: table.Of("n1"), Holder: test.holder})
+		v.sharing.Store(&announce.Sharing{Table: table, Own: table.Of("n1"), Holder: test.holder})
 		test.asker.of, test.asker.addr = v, vip4
 		if got := r.serves("eth0", &test.asker); got != test.want {
 			t.Errorf("%s: served %v", test.name, got)

@@ -16,7 +16,7 @@ func TestSharing_TracesWhoAnswers(t *testing.T) {
 		mine, theirs = theirs, mine
 	}
 	v := &vip{}
-	v.sharing.Store(&announce.Sharing{PerClient: true, Table: table, Own: table.Of("n1")})
+	v.sharing.Store(&announce.Sharing{Table: table, Own: table.Of("n1")})
 	for asker, want := range map[netip.Addr]string{
 		theirs:                  "the address is shared, and node n2 answers this client",
 		mine:                    "another node of the shared address has told of this client, which is told in turn",

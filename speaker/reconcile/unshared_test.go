@@ -31,7 +31,7 @@ func TestLoop_SharesWhenAllSpeakersCan(t *testing.T) {
 		}{{gossip.VersionOfShares - 1, false}, {gossip.VersionOfShares, true}, {gossip.VersionOfShares - 1, false}} {
 			f.gossip.view.Version = test.version
 			f.pass(t)
-			if len(f.layer2.desired) != 1 || f.layer2.desired[0].Sharing.PerClient != test.shared {
+			if len(f.layer2.desired) != 1 || (f.layer2.desired[0].Sharing != nil) != test.shared {
 				t.Errorf("version %d: layer 2 is told %+v, want shared: %v", test.version, f.layer2.desired, test.shared)
 			}
 			if texts := f.memory.texts(); (len(texts) == 0) != test.shared {

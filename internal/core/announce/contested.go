@@ -71,8 +71,8 @@ func (c *contested) of(d *demand) Contest {
 		c.unheld[d.addr] = unheldText(d.addr, names(d.matches, func(i int) string { return r.l2[i].Name }))
 	}
 	return Contest{election.Contest{
-		Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.interfaces) > 0, Segment: here.number, Shared: here.shared,
-	}, here.interfaces, here.detection, c.proxied[d.addr], d.disputed, here.draining}
+		Addr: d.addr, Group: group, Ranks: d.ranks, HasInterface: len(here.Interfaces) > 0, Segment: here.number, Shared: here.shared,
+	}, &here.Answering, c.proxied[d.addr], d.disputed}
 }
 
 // update returns what contest does, given that the members are the same, and that nothing has changed of the Services at other addresses
@@ -125,6 +125,6 @@ func (c *contested) unheldTexts() []string { return slices.Sorted(maps.Values(c.
 
 // same reports whether two are equal.
 func (c *Contest) same(other *Contest) bool {
-	return c.Contest == other.Contest && slices.Equal(c.Interfaces, other.Interfaces) && c.Detection == other.Detection &&
-		c.KernelsAnswer == other.KernelsAnswer && c.Disputed == other.Disputed && c.Draining == other.Draining
+	return c.Contest == other.Contest && c.KernelsAnswer == other.KernelsAnswer && c.Disputed == other.Disputed &&
+		(c.Answering == other.Answering || slices.Equal(c.Interfaces, other.Interfaces) && c.Detection == other.Detection && c.Draining == other.Draining)
 }

@@ -21,7 +21,7 @@ func edgeNode(i int) []lb.Link {
 func TestPlan_EdgesAreAskedWhereTheGossipIsNot(t *testing.T) {
 	edges := func(change func(c *Contest, own []lb.Link, links map[string][]lb.Link, gossip map[string]netip.AddrPort)) []Layer2Edge {
 		addr := netip.MustParseAddr("198.51.100.200")
-		plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Interfaces: []string{"eth1"}}}}
+		plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Answering: &Answering{Interfaces: []string{"eth1"}}}}}
 		own, links, gossip := edgeNode(1), map[string][]lb.Link{}, map[string]netip.AddrPort{}
 		for i := 1; i < 4; i++ {
 			links[fmt.Sprintf("n%d", i)] = edgeNode(i)
@@ -78,7 +78,7 @@ func TestPlan_EdgesAreAskedWhereTheGossipIsNot(t *testing.T) {
 
 func TestPlan_EdgesAreFewInALargeCluster(t *testing.T) {
 	const nodes = 200
-	plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: netip.MustParseAddr("198.51.100.250")}, Interfaces: []string{"eth1"}}}}
+	plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: netip.MustParseAddr("198.51.100.250")}, Answering: &Answering{Interfaces: []string{"eth1"}}}}}
 	links, gossip, all, most := map[string][]lb.Link{}, map[string]netip.AddrPort{}, 0, 0
 	for i := range nodes {
 		links[fmt.Sprintf("n%d", i)] = edgeNode(1 + i)

@@ -14,13 +14,12 @@ import (
 
 // place is what this node has for all addresses of a segment that the same advertisements announce.
 type place struct {
-	segment    *segment
-	interfaces []string
-	// number of the segment and these interfaces.
-	number    int
-	detection v1beta1.ConflictDetection
-	draining  time.Duration
-	shared    bool
+	Answering
+
+	segment *segment
+	// number of the segment and the interfaces.
+	number int
+	shared bool
 	// uses is how many addresses have it.
 	uses int
 }
@@ -45,8 +44,8 @@ func (p *places) of(key candidateKey) *place {
 		interfaces := key.segment.interfaces(p.rules, key.matches, p.me)
 		links, _ := p.linksOf(p.me)
 		here = &place{
-			segment: key.segment, interfaces: interfaces, number: p.numbers.of(key.segment, interfaces, links), detection: p.detection(key.matches),
-			draining: p.draining(key.matches), shared: p.shared(key.matches),
+			Answering: Answering{interfaces, p.detection(key.matches), p.draining(key.matches)},
+			segment:   key.segment, number: p.numbers.of(key.segment, interfaces, links), shared: p.shared(key.matches),
 		}
 		p.known[key] = here
 	}
@@ -61,7 +60,7 @@ func (p *places) detours() []Detour {
 	// order does not matter: they are sorted
 	for _, here := range p.known {
 		if here.uses > 0 {
-			all = append(all, here.segment.detours(links, here.interfaces)...)
+			all = append(all, here.segment.detours(links, here.Interfaces)...)
 		}
 	}
 	slices.SortFunc(all, Detour.compare)

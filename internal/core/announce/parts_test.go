@@ -64,7 +64,7 @@ func TestPlan_PartsAreThoseOfTheSmallestSubnet(t *testing.T) {
 	}
 	large, small := parts("n1", "n2"), parts("n1", "n3")
 	contest := func(addr string, detection v1beta1.ConflictDetection) Contest {
-		return Contest{Contest: election.Contest{Addr: netip.MustParseAddr(addr)}, Detection: detection}
+		return Contest{Contest: election.Contest{Addr: netip.MustParseAddr(addr)}, Answering: &Answering{Detection: detection}}
 	}
 	plan := &Plan{Contests: []Contest{
 		contest("198.51.100.1", ""), contest("198.51.100.200", ""), contest("198.51.100.201", v1beta1.ConflictOff), contest("203.0.113.1", ""),

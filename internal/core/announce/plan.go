@@ -40,14 +40,19 @@ type Plan struct {
 // Contest is an address that one node should answer for.
 type Contest struct {
 	election.Contest
-	// Interfaces of this node to answer on, by name, sorted.
-	Interfaces []string
-	// Detection of conflicts about the address; empty: Probe.
-	Detection v1beta1.ConflictDetection
+	*Answering
 	// KernelsAnswer as in Layer2Address.
 	KernelsAnswer bool
 	// Disputed: the controller has last heard that another host uses the address, or another one of its Service.
 	Disputed bool
+}
+
+// Answering is how this node is to answer for addresses that it comes to hold. Most have one in common. It never changes.
+type Answering struct {
+	// Interfaces of this node to answer on, by name, sorted.
+	Interfaces []string
+	// Detection of conflicts about the addresses; empty: Probe.
+	Detection v1beta1.ConflictDetection
 	// Draining is how long connections are passed on after a move, as the longest of the advertisements says; 0: they are not.
 	Draining time.Duration
 }
@@ -127,13 +132,13 @@ type Layer2Address struct {
 	// OnTrial: another node has announced it a moment ago, for the first time. It is announced at once, and left to a foreign owner that
 	// turns out to have it. It counts only when the address is new to the executor.
 	OnTrial bool
-	// Detection of conflicts; empty: Probe. Unlike Probe it counts for an address that is known as well.
-	Detection v1beta1.ConflictDetection
 	// KernelsAnswer: the kernels of other nodes answer for the address, because their service proxies have it. That is no
 	// conflict, and does not make those nodes rivals. It counts for an address that is known as well.
 	KernelsAnswer bool
-	// Sharing with other nodes. It counts for an address that is known as well.
-	Sharing Sharing
+	// Detection of conflicts; empty: Probe. Unlike Probe it counts for an address that is known as well.
+	Detection v1beta1.ConflictDetection
+	// Sharing with other nodes; nil: it is never shared, as most are not. It counts for an address that is known as well.
+	Sharing *Sharing
 }
 
 // Session is a BGP session with one router.

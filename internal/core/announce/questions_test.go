@@ -18,7 +18,7 @@ func TestPlan_QuestionsGoToTheNodesInterfacesOnTheSegment(t *testing.T) {
 		return all
 	}
 	addr := netip.MustParseAddr("192.0.2.200")
-	plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Interfaces: []string{"eth0"}}}}
+	plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Answering: &Answering{Interfaces: []string{"eth0"}}}}}
 	own := []lb.Link{
 		{Name: "eth0", MAC: "02:00:00:00:00:01", Addresses: prefix("192.0.2.11/24", "fe80::1/64")},
 		{Name: "eth1", MAC: "02:00:00:00:01:01", Addresses: prefix("198.51.100.11/24", "fe80::1/64")},
@@ -80,7 +80,7 @@ func TestPlan_QuestionsGoWhereTheAddressBelongsFirst(t *testing.T) {
 		{"no link has a subnet, and the last has the name of the one that answers", bare, "02:00:00:00:13:02"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}}}}
+			plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Answering: &Answering{}}}}
 			var own, others []lb.Link
 			for n := range 20 {
 				own, others = append(own, test.link(n, 1)), append(others, test.link(n, 2))
@@ -99,7 +99,7 @@ func TestPlan_QuestionsGoWhereTheAddressBelongsFirst(t *testing.T) {
 
 func TestPlan_QuestionsGoToEachMACOnce(t *testing.T) {
 	addr := netip.MustParseAddr("192.0.2.200")
-	plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Interfaces: []string{"eth0"}}}}
+	plan := &Plan{Contests: []Contest{{Contest: election.Contest{Addr: addr}, Answering: &Answering{Interfaces: []string{"eth0"}}}}}
 	own := []lb.Link{{Name: "eth0", MAC: "02:00:00:00:00:01"}}
 	var others []lb.Link
 	for n := range 6 {

@@ -8,11 +8,9 @@ import (
 	"github.com/daymark-lb/daymark/internal/core/shares"
 )
 
-// Sharing says which clients of an address this node answers, when other nodes answer the others. The zero Sharing: it answers
-// all of an address that is never shared.
+// Sharing says which clients of an address this node answers, when other nodes answer the others, or the advertisements want that: who asks
+// for the address is remembered, also while one node answers all.
 type Sharing struct {
-	// PerClient: the advertisements want the address shared. Who asks for it is remembered, also while one node answers all.
-	PerClient bool
 	// Table is how the clients are divided; the zero Table: this node answers all.
 	Table shares.Table
 	// Own are the shares that this node answers.
@@ -33,7 +31,10 @@ type Layer2Server struct {
 
 // Equal reports whether two sharings are the same.
 func (s *Sharing) Equal(other *Sharing) bool {
-	return s.PerClient == other.PerClient && s.Table == other.Table && s.Own == other.Own && s.Holder == other.Holder && s.HeldBy == other.HeldBy &&
+	if s == nil || other == nil {
+		return s == other
+	}
+	return s.Table == other.Table && s.Own == other.Own && s.Holder == other.Holder && s.HeldBy == other.HeldBy &&
 		slices.EqualFunc(s.Servers, other.Servers, func(a, b Layer2Server) bool {
 			return a.Node == b.Node && slices.Equal(a.Paths, b.Paths)
 		})
@@ -56,11 +57,11 @@ type waysKey struct {
 }
 
 // sharing of a contest's address by a table.
-func (w *Ways) sharing(c *Contest, table shares.Table, holder string) Sharing {
+func (w *Ways) sharing(c *Contest, table shares.Table, holder string) *Sharing {
 	if !c.Shared && !table.Shared() {
-		return Sharing{}
+		return nil
 	}
-	s := Sharing{PerClient: true, Table: table, Own: table.Of(w.Node), Holder: holder == w.Node}
+	s := &Sharing{Table: table, Own: table.Of(w.Node), Holder: holder == w.Node}
 	if !table.Shared() {
 		return s
 	}

@@ -81,7 +81,7 @@ func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 	addr := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, last}) }
 	plan := &Plan{}
 	for last := range byte(5) {
-		c := Contest{Contest: election.Contest{Addr: addr(last), Shared: last < 3}, Interfaces: []string{"eth0"}}
+		c := Contest{Contest: election.Contest{Addr: addr(last), Shared: last < 3}, Answering: &Answering{Interfaces: []string{"eth0"}}}
 		plan.Contests = append(plan.Contests, c)
 	}
 	table := shares.Divide(shares.Table{}, []string{"n1", "n2", "n3"})
@@ -96,10 +96,10 @@ func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 	got := plan.Layer2Addresses(decision, ways)
 	toOthers := []Layer2Server{{"n2", []Layer2Path{{Interface: "eth0", MAC: "02:00:00:00:00:02"}}}, {"n3", nil}}
 	want := []Layer2Address{
-		{Addr: addr(0), Probe: true, Sharing: Sharing{PerClient: true, Holder: true}},
-		{Addr: addr(1), Sharing: Sharing{PerClient: true, Table: table, Own: table.Of("n1"), HeldBy: "n2", Servers: toOthers}},
-		{Addr: addr(2), Sharing: Sharing{PerClient: true, Table: table, Own: table.Of("n1"), Holder: true, HeldBy: "n1", Servers: toOthers}},
-		{Addr: addr(3), Sharing: Sharing{PerClient: true, Table: table, Own: table.Of("n1"), Servers: toOthers}},
+		{Addr: addr(0), Probe: true, Sharing: &Sharing{Holder: true}},
+		{Addr: addr(1), Sharing: &Sharing{Table: table, Own: table.Of("n1"), HeldBy: "n2", Servers: toOthers}},
+		{Addr: addr(2), Sharing: &Sharing{Table: table, Own: table.Of("n1"), Holder: true, HeldBy: "n1", Servers: toOthers}},
+		{Addr: addr(3), Sharing: &Sharing{Table: table, Own: table.Of("n1"), Servers: toOthers}},
 		{Addr: addr(4), OnTrial: true},
 	}
 	if len(got) != len(want) {
@@ -107,7 +107,7 @@ func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 	}
 	for i := range want {
 		if got[i].Addr != want[i].Addr || got[i].Probe != want[i].Probe || got[i].OnTrial != want[i].OnTrial || !slices.Equal(got[i].Interfaces, []string{"eth0"}) ||
-			!got[i].Sharing.Equal(&want[i].Sharing) {
+			!got[i].Sharing.Equal(want[i].Sharing) {
 			t.Errorf("%d is %+v", i, got[i])
 		}
 	}
@@ -116,9 +116,9 @@ func TestLayer2Addresses_OfASharedAddress(t *testing.T) {
 // TestSharing_DiffersInEachPart: the executor must not miss a change.
 func TestSharing_DiffersInEachPart(t *testing.T) {
 	table := shares.Divide(shares.Table{}, []string{"n1", "n2"})
-	base := Sharing{PerClient: true, Table: table, Own: table.Of("n1"), Servers: []Layer2Server{{"n2", nil}}}
+	base := Sharing{Table: table, Own: table.Of("n1"), Servers: []Layer2Server{{"n2", nil}}}
 	for i, change := range []func(s *Sharing){
-		func(s *Sharing) { s.PerClient = false }, func(s *Sharing) { s.Table = shares.Table{} }, func(s *Sharing) { s.Own = 0 },
+		func(s *Sharing) { s.Table = shares.Table{} }, func(s *Sharing) { s.Own = 0 },
 		func(s *Sharing) { s.Holder = true }, func(s *Sharing) { s.HeldBy = "n2" }, func(s *Sharing) { s.Servers = nil },
 		func(s *Sharing) { s.Servers = []Layer2Server{{"n2", []Layer2Path{{Interface: "eth0"}}}} },
 	} {

@@ -30,7 +30,7 @@ func (p *places) unanswering() []Unanswering {
 		}
 		for i := range key.matches.all() {
 			if rule := &p.l2[i]; p.me < 0 || rule.nodes[p.me] {
-				all = append(all, here.segment.unanswering(links, rule.L2Advertisement, len(here.interfaces) == 0)...)
+				all = append(all, here.segment.unanswering(links, rule.L2Advertisement, len(here.Interfaces) == 0)...)
 			}
 		}
 	}

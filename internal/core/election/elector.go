@@ -41,14 +41,14 @@ type Contest struct {
 	Ranks *Ranks
 	// HasInterface: this node has an interface to answer on, whether it is a candidate or not.
 	HasInterface bool
+	// Shared: several nodes are to answer for the address, each its share of the clients. All speakers must understand that.
+	// What is served by a table already goes on until its holder takes the table back.
+	Shared bool
 	// Segment numbers the interfaces that the address is answered on: addresses of one number share them. The number stays as long
 	// as they do, and means no others later.
 	Segment int
 	// Parts of the segment; nil: it is whole as far as is known, or nobody is to answer in the place of the holder.
 	Parts *Parts
-	// Shared: several nodes are to answer for the address, each its share of the clients. All speakers must understand that.
-	// What is served by a table already goes on until its holder takes the table back.
-	Shared bool
 }
 
 // Input is what a node knows at the time of a decision.
