@@ -28,11 +28,21 @@ func (e *Elector) repeat(contests []Contest, input *Input) (Decision, bool) {
 	if !k.repeatable || !input.isQuiet() || !k.madeFrom(contests, input) || !k.until.IsZero() && !input.Now.Before(k.until) {
 		return Decision{}, false
 	}
+	e.rest()
 	decision := k.decision
 	if !k.until.IsZero() {
 		decision.Wait = max(k.until.Sub(input.Now), time.Millisecond)
 	}
 	return decision, true
+}
+
+// rest gives the memory back that only rounds use: there may be none for days.
+func (e *Elector) rest() {
+	if e.holders == nil {
+		return
+	}
+	e.spareAnswers = map[netip.Addr]bool{}
+	e.holders, e.announced, e.groups, e.loads, e.valid, e.unheld = nil, nil, nil, nil, nil, nil
 }
 
 // keep keeps a decision, and finds out whether it may be made once more. sameNodes: the live nodes are those of the decision before.
