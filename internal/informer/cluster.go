@@ -36,11 +36,11 @@ type Parsed[T client.Object, V any] struct {
 // had, as with NewValueLister: to write the counts of a pool into its status is no change of the pool.
 func NewParsedLister[T client.Object, V any](informers cache.Informers, parse func(T) V) *Lister[T, Parsed[T, V]] {
 	l := NewLister(informers, func(object T) Parsed[T, V] { return Parsed[T, V]{object, parse(object)} })
-	l.keep = func(before, now Parsed[T, V]) (Parsed[T, V], bool) {
+	l.adopt = func(before, now Parsed[T, V]) Parsed[T, V] {
 		if reflect.DeepEqual(before.Value, now.Value) {
 			now.Value = before.Value
 		}
-		return now, false
+		return now
 	}
 	return l
 }

@@ -24,6 +24,9 @@ type kept[V any] struct {
 
 var _ client.Object = (*kept[int])(nil)
 
+// valued implements entry.
+func (k *kept[V]) valued() V { return k.value }
+
 // GetNamespace implements metav1.Object.
 func (k *kept[V]) GetNamespace() string { return *k.namespace }
 

@@ -20,9 +20,10 @@ import (
 type Lister[T client.Object, V any] struct {
 	informers cache.Informers
 	parse     func(T) V
-	// keep returns what takes the place of a value: the new one, or the one before if the two are equal, or part of it. Same: nothing
-	// has changed. Nil: it is always the new one.
-	keep    func(before, now V) (kept V, same bool)
+	// equal reports whether the value before stays, and nothing has changed; nil: never. adopt returns a new value with what it shares with
+	// the one before; nil: nothing.
+	equal   func(before, now V) bool
+	adopt   func(before, now V) V
 	changes changes
 
 	mu       sync.Mutex
@@ -30,7 +31,7 @@ type Lister[T client.Object, V any] struct {
 	// notedBefore is what the changes had noted at the last look.
 	notedBefore map[objectKey]bool
 	// sorted are the entries of all objects in order of their keys.
-	sorted []*entry[V]
+	sorted []entry[V]
 	// list is the result of the last List; a new one is made only when something changed.
 	list []V
 	// replaced are the values that the last List has and the one before had not, and the other way round.
@@ -42,21 +43,38 @@ type Lister[T client.Object, V any] struct {
 // Replacement is a value that took the place of another; nil where there is none.
 type Replacement[V any] struct{ Before, Now *V }
 
-// entry is a value and the object that it was parsed from, which the store of the informer has anyway.
-type entry[V any] struct {
-	object client.Object
-	value  V
+// entry is an object and its value: what the store of the informer keeps anyway, where that has both, else a parsed.
+type entry[V any] interface {
+	client.Object
+	valued() V
 }
 
-func (e *entry[V]) compare(key objectKey) int { return keyOf(e.object).compare(key) }
+// parsed is a value and the object that it was parsed from, or that has an equal one.
+type parsed[V any] struct {
+	client.Object
 
-// of reports whether the value is that of a version of an object.
-func (e *entry[V]) of(object client.Object) bool {
+	value V
+}
+
+func (p *parsed[V]) valued() V { return p.value }
+
+// objectOf an entry in the store.
+func objectOf[V any](e entry[V]) client.Object {
+	if p, is := e.(*parsed[V]); is {
+		return p.Object
+	}
+	return e
+}
+
+func compareEntry[V any](e entry[V], key objectKey) int { return keyOf(e).compare(key) }
+
+// sameVersion reports whether an entry is of a version of an object.
+func sameVersion[V any](e entry[V], object client.Object) bool {
 	now, isKept := object.(*kept[V])
-	if before, wasKept := e.object.(*kept[V]); isKept && wasKept {
+	if before, wasKept := objectOf(e).(*kept[V]); isKept && wasKept {
 		return now.same(before.identity)
 	}
-	return e.object.GetUID() == object.GetUID() && e.object.GetResourceVersion() == object.GetResourceVersion()
+	return e.GetUID() == object.GetUID() && e.GetResourceVersion() == object.GetResourceVersion()
 }
 
 type objectKey struct{ namespace, name string }
@@ -87,12 +105,7 @@ func NewLister[T client.Object, V any](informers cache.Informers, parse func(T) 
 // stays equal keeps the value that it had: who compares values by their pointers sees no change. Nodes are written again and again so.
 func NewValueLister[T client.Object, V any](informers cache.Informers, parse func(T) *V) *Lister[T, *V] {
 	l := NewLister(informers, parse)
-	l.keep = func(before, now *V) (*V, bool) {
-		if reflect.DeepEqual(before, now) {
-			return before, true
-		}
-		return now, false
-	}
+	l.equal = func(before, now *V) bool { return reflect.DeepEqual(before, now) }
 	return l
 }
 
@@ -154,55 +167,68 @@ func (l *Lister[T, V]) refresh(store toolscache.Store) {
 		look = l.all(store)
 	}
 	l.notedBefore = noted
-	var added []*entry[V]
-	var edited []*entry[V]
-	gone := map[*entry[V]]bool{}
+	var added []entry[V]
+	var edited, gone []int
 	// order does not matter: each entry stands for itself, and what is added is sorted
 	for key := range look {
 		item, _, _ := store.GetByKey(key.stored()) // of this kind of store there is no error
 		object, exists := item.(client.Object)
-		known := l.find(key)
+		i, known := l.find(key)
 		switch {
-		case !exists && known == nil:
-		case exists && known != nil && known.of(object):
-			known.object = object // A store that has been filled anew has another one of the same version.
+		case !exists && !known:
 		case !exists:
-			gone[known] = true
-			l.replaced = append(l.replaced, Replacement[V]{Before: &known.value})
-		case known == nil:
-			known = &entry[V]{object, l.valueOf(object)}
-			added = append(added, known)
-			now := known.value // which a later look may replace
-			l.replaced = append(l.replaced, Replacement[V]{Now: &now})
+			gone = append(gone, i)
+			before := l.sorted[i].valued()
+			l.replaced = append(l.replaced, Replacement[V]{Before: &before})
+		case !known:
+			now := l.entryOf(object)
+			added = append(added, now)
+			value := now.valued()
+			l.replaced = append(l.replaced, Replacement[V]{Now: &value})
 		default:
-			before, now, same := known.value, l.valueOf(object), false
-			if l.keep != nil {
-				now, same = l.keep(before, now)
-			}
-			known.object, known.value = object, now
-			if !same {
-				edited = append(edited, known)
-				l.replaced = append(l.replaced, Replacement[V]{&before, &now})
+			if l.replace(i, object) {
+				edited = append(edited, i)
 			}
 		}
 	}
 	l.update(added, edited, gone)
 }
 
-// find returns the entry of an object; nil if there is none.
-func (l *Lister[T, V]) find(key objectKey) *entry[V] {
-	if i, found := slices.BinarySearchFunc(l.sorted, key, (*entry[V]).compare); found {
-		return l.sorted[i]
+// replace has an entry be of the object that the store has now. It reports whether that has another value.
+func (l *Lister[T, V]) replace(i int, object client.Object) (changed bool) {
+	known := l.sorted[i]
+	if sameVersion(known, object) {
+		if objectOf(known) != object { // A store that has been filled anew has another one of the same version.
+			l.sorted[i] = &parsed[V]{object, known.valued()}
+		}
+		return false
 	}
-	return nil
+	entry := l.entryOf(object)
+	before, now := known.valued(), entry.valued()
+	switch {
+	case l.equal != nil && l.equal(before, now):
+		l.sorted[i] = &parsed[V]{object, before}
+		return false
+	case l.adopt != nil:
+		now = l.adopt(before, now)
+		entry = &parsed[V]{object, now}
+	}
+	l.sorted[i] = entry
+	l.replaced = append(l.replaced, Replacement[V]{&before, &now})
+	return true
 }
 
-// valueOf returns the value of an object of a store, or of what is kept of one.
-func (l *Lister[T, V]) valueOf(object client.Object) V {
+// find returns the place of an object among the entries.
+func (l *Lister[T, V]) find(key objectKey) (int, bool) {
+	return slices.BinarySearchFunc(l.sorted, key, compareEntry[V])
+}
+
+// entryOf an object of a store.
+func (l *Lister[T, V]) entryOf(object client.Object) entry[V] {
 	if known, ok := object.(*kept[V]); ok {
-		return known.value
+		return known
 	}
-	return l.parse(object.(T)) //nolint:forcetypeassert // the informer has no others
+	return &parsed[V]{object, l.parse(object.(T))} //nolint:forcetypeassert // the informer has no others
 }
 
 // complete reports whether only the noted objects can have changed. An informer that replaces its whole store, after it has listed
@@ -210,7 +236,7 @@ func (l *Lister[T, V]) valueOf(object client.Object) V {
 // come in two parts, when the first is taken while it replaces; the read of the store that follows waits until it has done so.
 func (l *Lister[T, V]) complete(store toolscache.Store, noted map[objectKey]bool) bool {
 	for _, known := range l.sorted { // any will do
-		if key := keyOf(known.object); !noted[key] && !l.notedBefore[key] {
+		if key := keyOf(known); !noted[key] && !l.notedBefore[key] {
 			_, exists, _ := store.GetByKey(key.stored())
 			return exists
 		}
@@ -223,7 +249,7 @@ func (l *Lister[T, V]) complete(store toolscache.Store, noted map[objectKey]bool
 func (l *Lister[T, V]) all(store toolscache.Store) map[objectKey]bool {
 	keys := make(map[objectKey]bool, len(l.sorted))
 	for _, known := range l.sorted {
-		keys[keyOf(known.object)] = true
+		keys[keyOf(known)] = true
 	}
 	for _, item := range store.List() {
 		if object, ok := item.(client.Object); ok {
@@ -233,12 +259,13 @@ func (l *Lister[T, V]) all(store toolscache.Store) map[objectKey]bool {
 	return keys
 }
 
-// update makes the list anew if it has changed; those returned before stay as they are.
-func (l *Lister[T, V]) update(added, edited []*entry[V], gone map[*entry[V]]bool) {
+// update makes the list anew if it has changed; those returned before stay as they are. Edited and gone are places in the
+// list before.
+func (l *Lister[T, V]) update(added []entry[V], edited, gone []int) {
 	switch {
 	case len(added) > 0 || len(gone) > 0:
 		if len(gone) > 0 {
-			l.sorted = slices.DeleteFunc(l.sorted, func(known *entry[V]) bool { return gone[known] })
+			l.sorted = withoutPlaces(l.sorted, gone)
 		}
 		l.sorted = merge(l.sorted, added)
 		if l.unlisted {
@@ -246,26 +273,39 @@ func (l *Lister[T, V]) update(added, edited []*entry[V], gone map[*entry[V]]bool
 		}
 		l.list = make([]V, len(l.sorted))
 		for i, known := range l.sorted {
-			l.list[i] = known.value
+			l.list[i] = known.valued()
 		}
 	case len(edited) > 0 && !l.unlisted:
 		l.list = slices.Clone(l.list)
-		for _, known := range edited {
-			i, _ := slices.BinarySearchFunc(l.sorted, keyOf(known.object), (*entry[V]).compare)
-			l.list[i] = known.value
+		for _, i := range edited {
+			l.list[i] = l.sorted[i].valued()
 		}
 	}
 }
 
+// withoutPlaces removes the elements of a list at some places.
+func withoutPlaces[E any](list []E, places []int) []E {
+	slices.Sort(places)
+	at := -1
+	return slices.DeleteFunc(list, func(E) bool {
+		at++
+		if len(places) == 0 || places[0] != at {
+			return false
+		}
+		places = places[1:]
+		return true
+	})
+}
+
 // merge adds entries to a sorted list.
-func merge[V any](sorted, added []*entry[V]) []*entry[V] {
+func merge[V any](sorted, added []entry[V]) []entry[V] {
 	if len(added) == 0 {
 		return sorted
 	}
-	slices.SortFunc(added, func(a, b *entry[V]) int { return a.compare(keyOf(b.object)) })
-	merged := make([]*entry[V], 0, len(sorted)+len(added))
+	slices.SortFunc(added, func(a, b entry[V]) int { return keyOf(a).compare(keyOf(b)) })
+	merged := make([]entry[V], 0, len(sorted)+len(added))
 	for _, next := range added {
-		i, _ := slices.BinarySearchFunc(sorted, keyOf(next.object), (*entry[V]).compare)
+		i, _ := slices.BinarySearchFunc(sorted, keyOf(next), compareEntry[V])
 		merged = append(append(merged, sorted[:i]...), next)
 		sorted = sorted[i:]
 	}

@@ -107,7 +107,7 @@ func TestLister_PointsToTheObjectsOfTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := informer.(withStore).GetStore().List()
-	if len(stored) != 1 || stored[0] != any(lister.sorted[0].object) {
-		t.Errorf("the entry is of %p, and the store has %p", lister.sorted[0].object, stored)
+	if len(stored) != 1 || stored[0] != any(objectOf(lister.sorted[0])) {
+		t.Errorf("the entry is of %p, and the store has %p", objectOf(lister.sorted[0]), stored)
 	}
 }
