@@ -147,7 +147,7 @@ func (c *Cluster) free(address netip.Addr, namespace string) *FreeAddress {
 	world := c.Parsed.AddressWorld(c.Now, c.Settings.Classes, c.Settings.PoolGrace, ipam.Memory{})
 	world.Services = append(slices.Clip(world.Services), &lb.Service{
 		Key: key, Created: c.Now, LoadBalancer: true, Class: c.Settings.Classes.Name,
-		Families: []lb.Family{lb.FamilyOf(address)}, Request: &lb.Request{Requested: []netip.Addr{address}},
+		IPv6First: lb.FamilyOf(address) == lb.IPv6, Request: &lb.Request{Families: []lb.Family{lb.FamilyOf(address)}, Requested: []netip.Addr{address}},
 	})
 	assignment, _, _ := ipam.Consider(world, key)
 	outcome := assignment.Outcome()

@@ -46,7 +46,7 @@ func (n *rankedNodes) paths(affinity bool) (planned [3][]announce.Path) {
 	addr := netip.MustParsePrefix(shared).Addr()
 	service := &lb.Service{
 		Key: lb.Key{Namespace: "default", Name: "web"}, LoadBalancer: true, Managed: true, Affinity: affinity,
-		Families: []lb.Family{lb.IPv4}, Ingress: []netip.Addr{addr},
+		Ingress: []netip.Addr{addr},
 	}
 	pool := &v1beta1.IPAddressPool{ObjectMeta: metav1.ObjectMeta{Name: "wan"}}
 	pool.Spec.Addresses = []v1beta1.AddressRange{shared}

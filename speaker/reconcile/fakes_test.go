@@ -170,7 +170,7 @@ func (f *fixture) cluster(context.Context) (*snapshot, error) {
 		published: map[string]netip.AddrPort{"n1": f.gossip.Address()},
 		world: announce.World{
 			Nodes:    []*lb.Node{{Name: "n1", Annotations: f.annotations, Addresses: internal, Draining: f.drained}, {Name: "n2", Down: f.kubeletStopped, Addresses: f.addressesOfN2}},
-			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, Families: []lb.Family{lb.IPv4}, HealthCheckNodePort: 30100}},
+			Services: []*lb.Service{{Key: key, LoadBalancer: true, Managed: true, Ingress: []netip.Addr{vip}, HealthCheckNodePort: 30100}},
 			Endpoints: map[lb.Key]lb.Endpoints{key: lb.NewEndpointSlice(key, []lb.Endpoint{
 				{Addr: netip.MustParseAddr("203.0.113.1"), Node: "n1", Ready: true},
 			}).Endpoints},

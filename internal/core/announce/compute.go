@@ -41,8 +41,8 @@ func (r *rules) healthPaths() HealthPaths {
 // health counts as kube-proxy does: the ready endpoints on this node of the Service's first family.
 func (r *rules) health(s *lb.Service) Health {
 	family := lb.IPv4
-	if len(s.Families) > 0 {
-		family = s.Families[0]
+	if s.IPv6First {
+		family = lb.IPv6
 	}
 	return Health{LocalEndpoints: r.world.Endpoints[s.Key].ReadyOnNode(r.world.Node, family), NodeHealthy: !r.world.OwnProxyFailed}
 }

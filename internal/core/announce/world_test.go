@@ -77,7 +77,7 @@ func bgpAdvertisement(name string, age int, change func(*v1beta1.BGPAdvertisemen
 // add puts a Service into the world, with one ready endpoint on each of the nodes.
 func (w *World) add(name, addr string, nodes ...string) *lb.Service {
 	s := &lb.Service{
-		Key: lb.Key{Namespace: "default", Name: name}, LoadBalancer: true, Families: []lb.Family{lb.FamilyOf(netip.MustParseAddr(addr))},
+		Key: lb.Key{Namespace: "default", Name: name}, LoadBalancer: true, IPv6First: lb.FamilyOf(netip.MustParseAddr(addr)) == lb.IPv6,
 		Request: &lb.Request{Ports: []lb.Port{{Protocol: corev1.ProtocolTCP, Number: 80}}}, Ingress: []netip.Addr{netip.MustParseAddr(addr)},
 		Managed: true,
 	}
@@ -90,7 +90,7 @@ func (w *World) endpoints(s *lb.Service, nodes ...string) {
 	var list []lb.Endpoint
 	for i, node := range nodes {
 		addr := netip.AddrFrom4([4]byte{203, 0, 113, byte(i + 1)})
-		if s.Families[0] == lb.IPv6 {
+		if s.IPv6First {
 			addr = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i+1))
 		}
 		list = append(list, lb.Endpoint{Addr: addr, Node: node, Ready: true})

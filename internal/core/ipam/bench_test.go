@@ -17,8 +17,8 @@ func fleet(n int, families ...lb.Family) []*lb.Service {
 	for i := range services {
 		services[i] = &lb.Service{
 			Key: lb.Key{Namespace: fmt.Sprintf("ns-%d", i%100), Name: fmt.Sprintf("web-%d", i)}, Created: time.Unix(int64(i/50), 0),
-			LoadBalancer: true, Families: families,
-			Request: &lb.Request{UID: types.UID(fmt.Sprint(i)), Ports: []lb.Port{{Protocol: "TCP", Number: 80}}},
+			LoadBalancer: true,
+			Request:      &lb.Request{Families: families, UID: types.UID(fmt.Sprint(i)), Ports: []lb.Port{{Protocol: "TCP", Number: 80}}},
 		}
 	}
 	return services

@@ -69,8 +69,7 @@ func (s *fixture) service(name string, change ...func(*lb.Service)) *lb.Service 
 	}
 	made := &lb.Service{
 		Key: lb.Key{Namespace: namespace, Name: short}, Created: s.now.Add(time.Duration(len(s.services)) * time.Second),
-		LoadBalancer: true, Families: []lb.Family{lb.IPv4},
-		Request: &lb.Request{UID: types.UID(name), Ports: []lb.Port{{Protocol: "TCP", Number: 80}}},
+		LoadBalancer: true, Request: &lb.Request{UID: types.UID(name), Ports: []lb.Port{{Protocol: "TCP", Number: 80}}, Families: []lb.Family{lb.IPv4}},
 	}
 	for _, f := range change {
 		f(made)

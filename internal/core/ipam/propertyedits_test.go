@@ -138,9 +138,10 @@ func (h *history) newService() *lb.Service {
 	s := &lb.Service{
 		Key:     lb.Key{Namespace: rapid.SampledFrom(historySpaces).Draw(h.t, "namespace"), Name: fmt.Sprintf("s%d", h.created)},
 		Created: h.now.Truncate(3 * time.Second), LoadBalancer: !h.flag("no balancer"),
-		Families: rapid.SampledFrom(historyFamilies).Draw(h.t, "families"), Labels: lb.NewLabels(map[string]string{"app": "web"}),
+		Labels: lb.NewLabels(map[string]string{"app": "web"}),
 		Request: &lb.Request{
-			UID: types.UID(fmt.Sprintf("uid-%d", h.created)), Ports: []lb.Port{{Protocol: "TCP", Number: rapid.SampledFrom([]uint16{80, 443}).Draw(h.t, "port")}},
+			UID: types.UID(fmt.Sprintf("uid-%d", h.created)), Families: rapid.SampledFrom(historyFamilies).Draw(h.t, "families"),
+			Ports: []lb.Port{{Protocol: "TCP", Number: rapid.SampledFrom([]uint16{80, 443}).Draw(h.t, "port")}},
 		},
 		Local: h.flag("local"),
 	}

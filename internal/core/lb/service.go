@@ -56,12 +56,11 @@ type Service struct {
 	Class string
 	// Provider that the Service is to be served by; empty when it does not say.
 	Provider string
-	// Families in the order of spec.ipFamilies. The list is shared by many Services and must not be changed.
-	Families []Family
-
 	// LoadBalancer: spec.type is LoadBalancer and the Service is not being deleted.
 	LoadBalancer bool
 	Policy       FamilyPolicy
+	// IPv6First: the first family in spec.ipFamilies is IPv6.
+	IPv6First bool
 	// Local: spec.externalTrafficPolicy is Local.
 	Local bool
 	// Affinity: spec.sessionAffinity is ClientIP.
@@ -96,8 +95,10 @@ type Service struct {
 
 // Request is what a Service requests, and what the controller checks of it. Nothing that is announced follows from that.
 type Request struct {
-	UID   types.UID
-	Ports []Port
+	UID types.UID
+	// Families in the order of spec.ipFamilies. The list is shared by many Services and must not be changed.
+	Families []Family
+	Ports    []Port
 	// Requested addresses, in the given order; nil when RequestError is not nil.
 	Requested []netip.Addr
 	// RequestedPools in order of preference.
@@ -147,6 +148,7 @@ func ParseService(from *corev1.Service) *Service {
 		s.Class = *from.Spec.LoadBalancerClass
 	}
 	s.Families, s.Policy = families(from)
+	s.IPv6First = s.Families[0] == IPv6
 	for _, port := range from.Spec.Ports[:min(len(from.Spec.Ports), MaxSharedPorts)] {
 		number := uint16(port.Port) //nolint:gosec // the API server keeps ports within 16 bits
 		s.Ports = append(s.Ports, Port{port.Protocol, number})

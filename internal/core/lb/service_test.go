@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +110,25 @@ func TestParseService_Disputed(t *testing.T) {
 				t.Errorf("Announced is %s, %s: disputed %v", status, reason, got)
 			}
 		}
+	}
+}
+
+func TestParseService_Families(t *testing.T) {
+	for name, test := range map[string]struct {
+		given []corev1.IPFamily
+		want  []Family
+	}{
+		"none said, as of an ExternalName": {nil, []Family{IPv4}},
+		"IPv4":                             {[]corev1.IPFamily{corev1.IPv4Protocol}, []Family{IPv4}},
+		"IPv6":                             {[]corev1.IPFamily{corev1.IPv6Protocol}, []Family{IPv6}},
+		"both, IPv4 first":                 {[]corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}, []Family{IPv4, IPv6}},
+		"both, IPv6 first":                 {[]corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}, []Family{IPv6, IPv4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ParseService(&corev1.Service{Spec: corev1.ServiceSpec{IPFamilies: test.given}})
+			if !slices.Equal(s.Families, test.want) || s.IPv6First != (test.want[0] == IPv6) || s.WithoutRequest().IPv6First != s.IPv6First {
+				t.Errorf("families %v, IPv6 first: %v", s.Families, s.IPv6First)
+			}
+		})
 	}
 }
