@@ -91,3 +91,22 @@ func TestMemory_AddressesThatAreAwayAreBounded(t *testing.T) {
 		t.Errorf("it remembers %d, from %s", len(m.tracks), m.tracks[0].addr)
 	}
 }
+
+// What happened to an address is remembered for as long as anything may follow from it, whatever connectionDraining becomes meanwhile.
+func TestMemory_EventsAreForgottenAfterTheLongestDraining(t *testing.T) {
+	c := newCluster("n1", "n2", "n3")
+	remembers := func(when string, want bool) {
+		t.Helper()
+		if got := c.memories["n1"].tracks[0].events != nil; got != want {
+			t.Errorf("%s it remembers events: %v, want %v", when, got, want)
+		}
+	}
+	c.hold("n1", "n2")
+	remembers("of an address that it sees for the first time", false)
+	c.hold("n1", "n2", "n3")
+	remembers("when another node has come", true)
+	c.after(maxDraining)
+	remembers("a day later", true)
+	c.after(RouteDelay)
+	remembers("and a moment", false)
+}

@@ -216,8 +216,8 @@ func forOf(counted []Counted) map[netip.Addr]time.Duration {
 
 // forget forgets so many of the addresses that are not announced, those first that have not been for longest.
 func (m *Memory) forget(count int) {
-	absent := slices.DeleteFunc(slices.Clone(m.tracks), func(t *track) bool { return t.absent.IsZero() })
-	slices.SortStableFunc(absent, func(a, b *track) int { return a.absent.Compare(b.absent) })
+	absent := slices.DeleteFunc(slices.Clone(m.tracks), func(t *track) bool { return t.lately().absent.IsZero() })
+	slices.SortStableFunc(absent, func(a, b *track) int { return a.events.absent.Compare(b.events.absent) })
 	forgotten := make(map[*track]bool, count)
 	for _, t := range absent[:count] {
 		forgotten[t] = true
@@ -351,12 +351,12 @@ func (m *Memory) decide(d *Decision, in *Input, a *Address, t *track) {
 	if via, hops := m.next(in, a, t); via.IsValid() {
 		d.Plan.Passages = append(d.Plan.Passages, Passage{a.Addr, via, hops})
 	}
-	d.Joined = noteUntil(d.Joined, in.Now, a.Addr, t.joined)
+	d.Joined = noteUntil(d.Joined, in.Now, a.Addr, t.lately().joined)
 	if len(a.Holders) > 0 {
-		d.Gone = noteUntil(d.Gone, in.Now, a.Addr, t.left)
+		d.Gone = noteUntil(d.Gone, in.Now, a.Addr, t.lately().left)
 	}
 	if len(a.Holders) > 1 {
-		d.Turned = noteUntil(d.Turned, in.Now, a.Addr, t.turned.Add(RouteDelay))
+		d.Turned = noteUntil(d.Turned, in.Now, a.Addr, t.lately().turned.Add(RouteDelay))
 	}
 	d.Calm = d.Calm || len(a.Links) == 0 && in.Now.Sub(t.changed) >= a.Draining && slices.ContainsFunc(a.Holders, func(node string) bool { return node != in.Node })
 	d.Wait = election.Sooner(d.Wait, t.wait(in.Now, a.Draining))

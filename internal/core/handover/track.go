@@ -16,23 +16,14 @@ type track struct {
 	// changed is when the holders last changed, or how they divide the clients, of which revision is the last.
 	changed  time.Time
 	revision uint64
-	// doubted: one of the holders may have crashed. If it has not, nothing has changed.
-	doubted bool
-	// joined is until when routers are not to hear that the node that decides became a holder beside others that were before, and left that it
-	// ceased to be one beside others that stay: all nodes are to pass on before. follows is Address.Follows in the pass before.
-	joined, left time.Time
-	follows      bool
-	// ring is for how long all nodes pass on what they do not know.
-	ring ring
-	// turned is when the revision changed after a time in which nothing was passed on.
-	turned time.Time
+	// doubted: one of the holders may have crashed. If it has not, nothing has changed. follows is Address.Follows in the pass before.
+	doubted, follows bool
 	// former holders that may have connections, in order of node, and since when they are.
 	former []former
-	// draining is that of the address when it was announced last, and absent since when it is not; zero: it is.
+	// draining is that of the address when it was announced last.
 	draining time.Duration
-	absent   time.Time
-	// back is when it was announced again last.
-	back time.Time
+	// events are what has happened to it lately; nil: nothing, as to most.
+	events *events
 }
 
 // former is a node that attracted the packets of an address until some time. Over: it has connections no more, or its time is up, since
@@ -52,21 +43,18 @@ func newTrack(in *Input, a *Address) *track {
 // update takes in who attracts the packets now, and who says that it has connections left.
 func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map[string]bool) {
 	disturbed := slices.ContainsFunc(a.Holders, func(node string) bool { return in.Disturbed[node] })
-	returned := !t.absent.IsZero()
-	if returned {
-		t.back = in.Now
-	}
+	returned := t.returns(in.Now)
 	t.doubted = len(in.Suspects) > 0 && slices.ContainsFunc(a.Holders, func(node string) bool {
 		_, found := slices.BinarySearch(in.Suspects, node)
 		return found
 	})
-	divided, all := t.divide(in.Now, a), t.ring.active(in.Now, a.Draining)
-	t.draining, t.absent = a.Draining, time.Time{}
+	divided, all := t.divide(in.Now, a), t.lately().ring.active(in.Now, a.Draining)
+	t.draining = a.Draining
 	if disturbed || returned || divided || !slices.Equal(t.holders, a.Holders) || t.precedes(in.Now, a, reports) {
 		t.changed = in.Now
 	}
 	t.change(in, a, all)
-	t.ring.update(in.Now, t.holders, a)
+	t.updateRing(in.Now, a)
 	t.holders = a.Holders
 	switch len(a.Holders) {
 	case 0:
@@ -76,6 +64,7 @@ func (t *track) update(in *Input, a *Address, peers map[string]Peer, reports map
 		t.sole = ""
 	}
 	if len(t.former) == 0 && len(reports) == 0 {
+		t.forgetEvents(in.Now)
 		return
 	}
 	for _, node := range sortedKeys(reports) {
@@ -108,7 +97,7 @@ func (t *track) precedes(now time.Time, a *Address, reports map[string]bool) boo
 func (t *track) divide(now time.Time, a *Address) (anew bool) {
 	anew = t.revision != a.Revision
 	if anew && now.Sub(t.changed) >= a.Draining {
-		t.turned = now
+		t.event().turned = now
 	}
 	t.revision = a.Revision
 	return anew
@@ -135,28 +124,28 @@ func (t *track) change(in *Input, a *Address, all bool) {
 	if t.follows && a.Follows {
 		until = in.Now.Add(min(max(endpointDelay, in.Behind), RouteDelay))
 	}
-	if a.Follows && was != is { // With an endpoint comes another weight: this node's route is not held for that.
-		t.turned = time.Time{}
+	if a.Follows && was != is && !t.lately().turned.IsZero() { // With an endpoint comes another weight: this node's route is not held for that.
+		t.event().turned = time.Time{}
 	}
 	t.follows = a.Follows
 	switch {
 	case is && !was && stays && !all:
-		t.joined = until
+		t.event().joined = until
 	case was && !is && begins: // The policy becomes Local, and here is no endpoint: new connections would not be answered.
 	case was && !is && len(a.Holders) > 0 && !all:
-		t.left = until
-	case is:
-		t.left = time.Time{}
+		t.event().left = until
+	case is && !t.lately().left.IsZero():
+		t.event().left = time.Time{}
 	}
 }
 
 // rests remembers an address that is not announced, or without connectionDraining, and reports whether there is reason to: it may be so
 // for a moment only, and the connections to it remain open.
 func (t *track) rests(now time.Time) bool {
-	if t.absent.IsZero() {
-		t.absent = now
+	if t.lately().absent.IsZero() {
+		t.event().absent = now
 	}
-	return now.Sub(t.absent) < t.draining
+	return now.Sub(t.events.absent) < t.draining
 }
 
 // settled is from when on a former holder is believed that it has no connections left. While the address was away nobody counted. One that was
@@ -165,8 +154,8 @@ func (t *track) settled(f *former) time.Time {
 	switch {
 	case f.told:
 		return f.since
-	case t.back.After(f.since):
-		return t.back.Add(settleTime)
+	case t.lately().back.After(f.since):
+		return t.lately().back.Add(settleTime)
 	default:
 		return f.since.Add(settleTime)
 	}
