@@ -41,6 +41,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == rackCommand {
 		sandbox.Exit(runRack(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == answersCommand {
+		sandbox.Exit(0, runAnswers(os.Stdin, os.Stdout))
+	}
 	sandbox.Exit(run(context.Background(), os.Args[1:]))
 }
 

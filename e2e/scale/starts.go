@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -154,13 +153,13 @@ func (c *cluster) startAtOnce() {
 	other := c.as("default", "other", "")
 	c.T().Logf("each of %d speakers has %d streams", len(speakers), len(requests))
 
-	quiet := watchAnswers(c, other, "quiet")
+	quiet := c.watchAnswers(other, "quiet")
 	time.Sleep(20 * time.Second)
 	c.T().Logf("before: %s", quiet())
 
 	ctx, cancel := withTimeout(startsWithin)
 	defer cancel()
-	busy := watchAnswers(c, other, "busy")
+	busy := c.watchAnswers(other, "busy")
 	began := time.Now()
 	var all sync.WaitGroup
 	spent := c.apiServerSpends(func() {
@@ -214,73 +213,4 @@ func (c *cluster) as(namespace, account, node string) *rest.Config {
 	config := c.Config()
 	config.BearerToken, config.UserAgent = request.Status.Token, "daymark-speaker"
 	return config
-}
-
-// answers is how long a client waited.
-type answers struct {
-	mu          sync.Mutex
-	reads, puts []time.Duration
-	failed      int
-}
-
-// note does something, and notes how long it took.
-func (a *answers) note(to *[]time.Duration, do func() error) {
-	began := time.Now()
-	err := do()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	*to = append(*to, time.Since(began))
-	if err != nil {
-		a.failed++
-	}
-}
-
-// watchAnswers has a client read and write a ConfigMap ten times a second each, whether the answers before have come or not, until
-// the function is called that it returns, which says how long the answers took.
-func watchAnswers(c *cluster, config *rest.Config, name string) (stop func() string) {
-	written := func(i int) *corev1.ConfigMap {
-		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Data: map[string]string{"n": fmt.Sprint(i)}}
-	}
-	api, err := client.New(config, client.Options{})
-	if err != nil {
-		c.T().Fatalf("make a client: %v", err)
-	}
-	lab.Eventually(c.T(), time.Minute, "it may make a ConfigMap", func() error { return api.Create(c.context(), written(-1)) })
-	took := &answers{}
-	var asking sync.WaitGroup
-	ctx, end := context.WithCancel(c.context())
-	asking.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for i := 0; ; i++ {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			asking.Go(func() {
-				took.note(&took.reads, func() error {
-					return api.Get(c.context(), client.ObjectKey{Namespace: "default", Name: name}, &corev1.ConfigMap{})
-				})
-			})
-			asking.Go(func() { took.note(&took.puts, func() error { return api.Update(c.context(), written(i)) }) })
-		}
-	})
-	return func() string {
-		end()
-		asking.Wait()
-		return fmt.Sprintf("GET %s; PUT %s; %d failed", percentiles(took.reads), percentiles(took.puts), took.failed)
-	}
-}
-
-// percentiles says how long answers took.
-func percentiles(all []time.Duration) string {
-	if len(all) == 0 {
-		return "none"
-	}
-	slices.Sort(all)
-	at := func(share float64) time.Duration {
-		return all[int(share*float64(len(all)-1))].Round(100 * time.Microsecond)
-	}
-	return fmt.Sprintf("%d times, median %s, p99 %s, most %s", len(all), at(0.5), at(0.99), at(1))
 }
