@@ -132,7 +132,8 @@ func (s *serveRound) proveServer(i int, p proof, took time.Time) proof {
 			return p
 		}
 	}
-	if p.answered && s.answeredEarly(p, took) {
+	// One that is asked for another reason may not answer any more, as when it held the address itself for a while and has given it back.
+	if p.answered && (s.Answers[q] == NoAnswer || s.answeredEarly(p, took)) {
 		p.asked, p.answered = time.Time{}, false
 	}
 	if p.answered || p.until.After(s.Now) {

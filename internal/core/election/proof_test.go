@@ -335,6 +335,24 @@ func TestProof_ServersOfWhatWasTakenAreAskedOnceMore(t *testing.T) {
 	}
 }
 
+// A server that nobody hears took the address to even out, and gave it back by a claim without a table that this node has not heard. While it was a
+// rival it was asked whether it goes on.
+func TestProof_AServerThatHasStoppedIsAskedAnew(t *testing.T) {
+	s := allSharedBy(t, 2)
+	first, second := Question{"n1", addr(0)}, Question{"n1", addr(1)}
+	s.at(0)
+	s.Answers = map[Question]Answer{first: Answered, second: Answered}
+	s.at(ms)
+	delete(s.Live, "n1")
+	s.Silent = map[string]uint64{"n1": 1}
+	s.rivalAt("n1", 1, 0, sec).at(sec).wantClaims(0)
+	s.Answers[second] = NoAnswer // It still serves the first, which is what it is asked about as a node that is silent.
+	s.at(sec + ms).wantClaims(0).at(sec + ms + proofTimeout).wantClaims(1)
+	if claim := s.last.Claims[0]; claim.Addr != addr(1) || claim.Shares.Has("n1") {
+		t.Errorf("makes the table %s for %d", claim.Shares, number(claim.Addr))
+	}
+}
+
 // A speaker that nobody hears starts again, and takes back by a claim of its last run what others have taken over meanwhile. They gave it back
 // without its table, and serve by that as long as they have not heard so.
 func TestProof_ServersOfWhatWasInheritedAreAskedOnceMore(t *testing.T) {
