@@ -55,5 +55,6 @@ func TestWatcher_NeighborsAreAskedForAtOnceOnALinkThatComesUp(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the kernel still knows %v", known())
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -11,9 +11,12 @@ const (
 	// rejoinGrace is how long a speaker whose link has returned waits to hear from the others, which may have taken its
 	// addresses.
 	rejoinGrace = 500 * time.Millisecond
-	// toldGrace is how long it waits for what they hold when it hears them. It has that from them when they hear it, and what it sends
+	// claimsGrace is how long it waits for what they hold from when it hears them. It has that from them when they hear it, and what it sends
 	// may wait in its kernel, which asks for the MAC address of a neighbor that it had none of once in a second.
-	toldGrace = 3 * time.Second / 2
+	claimsGrace = 3 * time.Second / 2
+	// forwardingDelay is how long after the return of a link that counts as the reason why others are heard again: a switch may forward
+	// nothing for twice 15 s after that (IEEE 802.1D, listening and learning).
+	forwardingDelay = 45 * time.Second
 )
 
 // Grace decides from when on a speaker may claim addresses: not before it has heard what the others hold. The zero value
@@ -22,8 +25,9 @@ type Grace struct {
 	// met is when the membership became known.
 	met  time.Time
 	over bool
-	// down is since when there is no link, and returned when one came back after linkDownTolerance.
-	down, returned time.Time
+	// down is since when there is no link, and returned when one came back after linkDownTolerance. heard is when somebody was first heard
+	// after that.
+	down, returned, heard time.Time
 }
 
 // GraceInput is what a Grace depends on.
@@ -49,14 +53,7 @@ func (g *Grace) Wait(now time.Time, in GraceInput) time.Duration {
 		}
 	}
 	complete, isolated := present == len(in.Expected), present == 0 && len(in.Expected) > 0
-	var rejoin time.Duration
-	switch {
-	case isolated:
-		rejoin = rejoinGrace
-	case in.ClaimsMissing:
-		rejoin = toldGrace
-	}
-	return max(g.startup(now, in.Known, complete && !in.ClaimsMissing), g.rejoin(now, in.LinkUp, rejoin), 0)
+	return max(g.startup(now, in.Known, complete && !in.ClaimsMissing), g.rejoin(now, in.LinkUp, isolated, in.ClaimsMissing), 0)
 }
 
 // Over reports whether the grace period after the start has ended.
@@ -77,8 +74,9 @@ func (g *Grace) startup(now time.Time, known, complete bool) time.Duration {
 	return left
 }
 
-// rejoin is the wait after this node's link was down, which lasts until so long after its return; 0: all that there is to hear was heard.
-func (g *Grace) rejoin(now time.Time, linkUp bool, until time.Duration) time.Duration {
+// rejoin is the wait after this node's link was down; isolated: there should be others, and none is alive; missing: what they hold may not
+// have come.
+func (g *Grace) rejoin(now time.Time, linkUp, isolated, missing bool) time.Duration {
 	switch {
 	case !linkUp:
 		if g.down.IsZero() {
@@ -87,15 +85,21 @@ func (g *Grace) rejoin(now time.Time, linkUp bool, until time.Duration) time.Dur
 		return 0
 	case !g.down.IsZero():
 		if now.Sub(g.down) > linkDownTolerance {
-			g.returned = now
+			g.returned, g.heard = now, time.Time{}
 		}
 		g.down = time.Time{}
 	}
-	if g.returned.IsZero() {
+	since := now.Sub(g.returned)
+	switch {
+	case g.returned.IsZero():
 		return 0
+	case g.heard.IsZero() && isolated && since < forwardingDelay:
+		return rejoinGrace - since
+	case g.heard.IsZero():
+		g.heard = now
 	}
-	left := until - now.Sub(g.returned)
-	if left <= 0 {
+	left := claimsGrace - now.Sub(g.heard)
+	if isolated || !missing || left <= 0 {
 		g.returned = time.Time{}
 		return 0
 	}

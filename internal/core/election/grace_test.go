@@ -50,6 +50,19 @@ func TestGrace_Wait(t *testing.T) {
 		{"and if that does not come, not for ever", []step{
 			{0, complete, false}, {time.Second, cutOff, false}, {4 * time.Second, untold, true}, {5500 * time.Millisecond, untold, false},
 		}},
+		{"as long if the switch forwards late", []step{
+			{0, complete, false},
+			{time.Second, cutOff, false},
+			{4 * time.Second, back, true},
+			{5 * time.Second, back, false},
+			{34 * time.Second, untold, true},
+			{35400 * time.Millisecond, untold, true},
+			{35500 * time.Millisecond, untold, false},
+			{36 * time.Second, untold, false},
+		}},
+		{"and not for who is heard long after that", []step{
+			{0, complete, false}, {time.Second, cutOff, false}, {4 * time.Second, back, true}, {time.Minute, back, false}, {61 * time.Second, untold, false},
+		}},
 		{"what is missing without that does not matter", []step{{0, complete, false}, {time.Second, untold, false}}},
 		{"and if it hears from none, not for ever", []step{
 			{0, complete, false}, {time.Second, cutOff, false}, {4 * time.Second, back, true}, {4400 * time.Millisecond, back, true}, {4500 * time.Millisecond, back, false},
