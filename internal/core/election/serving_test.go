@@ -129,7 +129,6 @@ func TestServing_TheHolderSaysWhatTheOthersWorkedOut(t *testing.T) {
 	}
 }
 
-// A node that joins takes a quarter, when addresses are evened out, and the others answer a moment longer.
 // A server that the gossip is cut off from goes on by the table that it knows, and works out as the others do what becomes of the shares of one
 // that is gone. Whom the holder refuses it does not know.
 func TestServing_ASilentServerIsGivenNothingOfWhomTheHolderRefuses(t *testing.T) {
@@ -160,6 +159,7 @@ func TestServing_ASilentServerIsGivenNothingOfWhomTheHolderRefuses(t *testing.T)
 	}
 }
 
+// A node that joins takes a quarter, when addresses are evened out, and the others answer a moment longer.
 func TestServing_AJoinerWaits(t *testing.T) {
 	claims, _ := sharedBy(3)
 	s := newFixture(t, 0, sharedContest(4), alive(4), claims)
