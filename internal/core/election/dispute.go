@@ -3,6 +3,7 @@ package election
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -15,7 +16,8 @@ const (
 	maxDispute = 5 * time.Minute
 	// disputeMemory is for how long after such a claim the next one counts as one more: longer than both wait.
 	disputeMemory = 4 * maxDispute
-	// maxDisputed is how many addresses of one node are asked about at a time, of those of one family on one segment.
+	// maxDisputed is how many addresses of one node are asked about at a time, of those of one family on one segment. A second later the next
+	// ones are.
 	maxDisputed = maxProving
 )
 
@@ -46,30 +48,53 @@ func (r *round) endDispute(claim Claim) {
 	}
 }
 
-// respects is for how long in all a claim that is not verified is respected. After a moment only as long as its node answers: it may have
-// learned that it is no candidate.
-func (r *round) respects(u *unheldAddress) time.Duration {
+// disputeOf is the dispute about an address, if this node is to leave it for longer than a moment to the one that claims it.
+func (r *round) disputeOf(u *unheldAddress) (d dispute, lasts bool) {
 	d, known := r.disputes[u.claim.Addr]
 	_, mayClaim := u.group.find(r.me)
-	if !known || !mayClaim || d.wait <= unverifiedClaimTimeout || r.nodes.liveHolder(u.claim) == nobody {
+	lasts = known && u.unverified && mayClaim && d.wait > unverifiedClaimTimeout && r.nodes.liveHolder(u.claim) != nobody
+	return d, lasts
+}
+
+// askDisputed asks those that this node leaves addresses to.
+func (r *round) askDisputed() {
+	if len(r.disputes) == 0 || r.Settling {
+		return
+	}
+	r.disputed = map[testimonyKey]*testimony{}
+	for i := range r.unheld {
+		if u := &r.unheld[i]; len(r.nodes.preferred(u.group)) > 0 {
+			if _, lasts := r.disputeOf(u); lasts {
+				addTestimony(r.disputed, u.claim.Node, r.contests[u.contest])
+			}
+		}
+	}
+	for _, t := range sortedTestimonies(r.disputed) {
+		r.take(t, maxDisputed, r.Now.Sub(r.disputes[t.addresses[0]].at))
+	}
+}
+
+// respects is for how long in all a claim that is not verified is respected. After a moment only as long as its node answers: it may have
+// learned that it is no candidate. What it answers about some addresses counts for those that it is not asked about yet.
+func (r *round) respects(u *unheldAddress) time.Duration {
+	d, lasts := r.disputeOf(u)
+	if !lasts {
 		return unverifiedClaimTimeout
 	}
 	contest := r.contests[u.contest]
-	key := testimonyKey{u.claim.Node, contest.Segment, contest.Addr.Is4()}
-	if r.disputed[key] >= maxDisputed {
-		return min(d.wait, successorTimeout) // For so long it answers even then.
+	t := r.disputed[testimonyKey{u.claim.Node, contest.Segment, contest.Addr.Is4()}]
+	answer := Unasked
+	switch {
+	case slices.Contains(t.asked, contest.Addr):
+		answer = r.Answers[Question{t.node, contest.Addr}]
+	case t.answered || t.open:
+		answer = Answered
 	}
-	if r.disputed == nil {
-		r.disputed = map[testimonyKey]int{}
-	}
-	r.disputed[key]++
-	q := Question{u.claim.Node, contest.Addr}
-	r.decision.Ask = append(r.decision.Ask, q)
-	switch r.Answers[q] {
+	switch answer {
 	case NoAnswer:
 		return unverifiedClaimTimeout
 	case Unasked:
-		return min(d.wait, successorTimeout)
+		return min(d.wait, successorTimeout) // For so long it answers even if it may not.
 	default:
 		return d.wait
 	}

@@ -225,6 +225,7 @@ func (e *Elector) decide(contests []Contest, input Input) Decision {
 	r.yieldToRivals()
 	r.assignHeirs()
 	r.askHolders()
+	r.askDisputed()
 	r.holdAndClaim()
 	r.rebalance()
 	r.standInForOthers()

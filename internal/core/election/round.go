@@ -22,8 +22,8 @@ type round struct {
 	// least is memory of leastOf.
 	least []indexedCandidate
 
-	// disputed counts the disputed addresses that each node is asked about.
-	disputed map[testimonyKey]int
+	// disputed is what those answer that this node leaves addresses to though they are no candidates.
+	disputed map[testimonyKey]*testimony
 
 	// testimonies are what the segment says of holders that are silent or doubtful.
 	testimonies map[testimonyKey]*testimony

@@ -82,7 +82,7 @@ func (r *round) askHolders() {
 			since = r.Now
 		}
 		r.asked[t.testimonyKey] = since
-		r.take(t, r.Now.Sub(since))
+		r.take(t, maxAsked, r.Now.Sub(since))
 	}
 }
 
@@ -108,12 +108,12 @@ func sortedTestimonies(found map[testimonyKey]*testimony) []*testimony {
 	return sorted
 }
 
-// take asks about some of the addresses, and takes the answers that have come.
-func (r *round) take(t *testimony, since time.Duration) {
+// take asks about some of the addresses, at most so many at a time, and takes the answers that have come.
+func (r *round) take(t *testimony, most int, since time.Duration) {
 	t.asked = t.addresses
-	if count := len(t.addresses); count > maxAsked {
-		first := int(since/askedFor) * maxAsked % count
-		t.asked = append(slices.Clone(t.addresses[first:]), t.addresses[:first]...)[:maxAsked]
+	if count := len(t.addresses); count > most {
+		first := int(since/askedFor) * most % count
+		t.asked = append(slices.Clone(t.addresses[first:]), t.addresses[:first]...)[:most]
 		r.wakeAfter(askedFor - since%askedFor)
 	}
 	for _, addr := range t.asked {
