@@ -370,6 +370,27 @@ func TestProof_ServersOfWhatWasInheritedAreAskedOnceMore(t *testing.T) {
 	s.at(takerTimeout+proofTimeout).wantClaims(1).at(takerTimeout+proofTimeout+ms).shares(60, true)
 }
 
+// It took an address over without anybody else who serves it, and nothing else wakes it.
+func TestProof_WhatWasTakenWithoutAnotherServerSettles(t *testing.T) {
+	claims, _ := sharedBy(1)
+	s := newFixture(t, 0, sharedContest(1), alive(1), claims)
+	s.elector, s.ClaimsVersion = NewElector("n0", 2, time.Minute), 1
+	s.Live["n0"] = 2
+	s.at(0).wantClaims(1)
+	at := time.Duration(0)
+	for range 10 {
+		if s.last.Wait == 0 {
+			break
+		}
+		at += s.last.Wait
+		s.ClaimsVersion += uint64(len(s.last.Claims))
+		s.at(at)
+	}
+	if s.at(at + ms).at(at + 2*ms); !s.elector.kept.repeatable {
+		t.Errorf("after %s it still works out each decision: %+v", at, s.elector.served)
+	}
+}
+
 // With conflictDetection: Off nobody can be asked, however often.
 func TestProof_WhoCannotBeAskedAboutWhatWasTakenIsNotAskedForEver(t *testing.T) {
 	s, taken := takesFromLive(t)

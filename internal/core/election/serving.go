@@ -191,7 +191,11 @@ func (s *serveRound) serve(i int, claim Claim, before serving, hold *Hold) {
 		s.wakeAfter(successorTimeout - s.Now.Sub(state.barred))
 	}
 	s.goOn(contest, state, hold)
-	done := s.Now.Sub(state.took) >= takerTimeout && !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
+	unsettled := takerTimeout - s.Now.Sub(state.took)
+	if !state.took.IsZero() && unsettled > 0 {
+		s.wakeAfter(unsettled) // There may be no other server whose proof does.
+	}
+	done := unsettled <= 0 && !made && left == len(s.uneven) && state.losing.IsZero() && state.barred.IsZero() && state.sole.IsZero() &&
 		state.table == claim.Shares && contest.Shared == claim.Shares.Shared() && s.proven(claim.Shares, state.proofs) && s.isQuiet(contest)
 	if done && (hold != nil || state.serves == state.table.Has(s.node)) && s.allLive(claim.Shares) {
 		state.settled, state.due = now, s.nextRefusalEnd(state.proofs)
