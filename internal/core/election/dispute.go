@@ -101,6 +101,6 @@ func (r *round) respects(u *unheldAddress) time.Duration {
 }
 
 // forgetDisputes forgets those that have ended long ago.
-func (r *round) forgetDisputes() {
-	maps.DeleteFunc(r.disputes, func(_ netip.Addr, d dispute) bool { return r.Now.Sub(d.at) >= disputeMemory })
+func (e *Elector) forgetDisputes(now time.Time) {
+	maps.DeleteFunc(e.disputes, func(_ netip.Addr, d dispute) bool { return now.Sub(d.at) >= disputeMemory })
 }

@@ -257,7 +257,7 @@ func (e *Elector) end(r *round) {
 	e.previousValid, e.valid = e.valid, e.previousValid
 	e.nodes.forget(e.rounds)
 	e.forgetTaken(r.Now)
-	r.forgetDisputes()
+	e.forgetDisputes(r.Now)
 	e.unheld = spare(e.unheld)
 }
 

@@ -28,7 +28,7 @@ func (e *Elector) repeat(contests []Contest, input *Input) (Decision, bool) {
 	if !k.repeatable || !input.isQuiet() || !k.madeFrom(contests, input) || !k.until.IsZero() && !input.Now.Before(k.until) {
 		return Decision{}, false
 	}
-	e.rest()
+	e.rest(input.Now)
 	decision := k.decision
 	if !k.until.IsZero() {
 		decision.Wait = max(k.until.Sub(input.Now), time.Millisecond)
@@ -36,8 +36,10 @@ func (e *Elector) repeat(contests []Contest, input *Input) (Decision, bool) {
 	return decision, true
 }
 
-// rest gives the memory back that only rounds use: there may be none for days.
-func (e *Elector) rest() {
+// rest gives the memory back that only rounds use, and that of what ended long ago: there may be no round for days.
+func (e *Elector) rest(now time.Time) {
+	e.forgetDisputes(now)
+	e.forgetTakenBack(now)
 	if e.holders == nil {
 		return
 	}

@@ -71,3 +71,18 @@ func TestElector_DecidesAnewWhenItIsTime(t *testing.T) {
 		t.Error("nothing was evened out")
 	}
 }
+
+func TestElector_ForgetsAtRestWhatEndedLongAgo(t *testing.T) {
+	s := quiet(t)
+	before := s.elector.rounds
+	s.elector.disputes = map[netip.Addr]dispute{addr(1): {nodeName(1), s.Now, sec}}
+	s.elector.takenBack = map[string]takenBack{nodeName(1): {s.Now, time.Minute}}
+	at := s.Now.Sub(epoch)
+	s.at(at + disputeMemory - ms).at(at + disputeMemory)
+	if disputes, back := len(s.elector.disputes), len(s.elector.takenBack); disputes != 0 || back != 1 {
+		t.Errorf("it remembers %d disputes, and %d nodes that have something back", disputes, back)
+	}
+	if s.at(at + maxTakenBack*time.Minute); len(s.elector.takenBack) > 0 || s.elector.rounds != before {
+		t.Errorf("after %d rounds more it remembers %v", s.elector.rounds-before, s.elector.takenBack)
+	}
+}

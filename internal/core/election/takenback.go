@@ -34,8 +34,13 @@ func (r *round) noteTakenBack() {
 			r.pauseTaking(taken.from)
 		}
 	}
-	longest := maxTakenBack * r.rebalanceAfter
-	maps.DeleteFunc(r.takenBack, func(_ string, b takenBack) bool { return r.Now.Sub(b.until) >= longest })
+	r.forgetTakenBack(r.Now)
+}
+
+// forgetTakenBack forgets those nodes from which this one may have taken something over for long.
+func (e *Elector) forgetTakenBack(now time.Time) {
+	longest := maxTakenBack * e.rebalanceAfter
+	maps.DeleteFunc(e.takenBack, func(_ string, b takenBack) bool { return now.Sub(b.until) >= longest })
 }
 
 func (r *round) pauseTaking(from string) {
