@@ -130,7 +130,7 @@ func TestServing_TheHolderSaysWhatTheOthersWorkedOut(t *testing.T) {
 }
 
 // A server that the gossip is cut off from goes on by the table that it knows, and works out as the others do what becomes of the shares of one
-// that is gone. Whom the holder refuses it does not know.
+// that is gone. Whom the holder refuses it may not know.
 func TestServing_ASilentServerIsGivenNothingOfWhomTheHolderRefuses(t *testing.T) {
 	for _, refused := range []bool{true, false} {
 		claims, table := sharedBy(4)
@@ -362,5 +362,27 @@ func TestServing_TheHolderGoesOnUntilTheOthersHaveBeenAsked(t *testing.T) {
 	wantAll(asked + lingering + proofTimeout - ms)
 	if s.at(asked + lingering + proofTimeout + ms); !s.last.Hold[count-1].Shares.Shared() {
 		t.Error("it goes on")
+	}
+}
+
+// It hears nobody any more, so it finds out by itself that one of the others does not answer. The holder, who refuses that one, cannot know this.
+// Some clients have two answers then, and none has no answer.
+func TestServing_AServerThatHearsNobodyLeavesNoClientWithoutAnAnswer(t *testing.T) {
+	claims, table := sharedBy(4)
+	holder := newFixture(t, 0, sharedContest(4), alive(4), claims)
+	holder.at(0).serversAnswer("n1", "n3").at(ms)
+	delete(holder.Live, "n3")
+	holder.Silent = map[string]uint64{"n3": 1}
+	holder.at(2*ms).serversAnswer("n1", "n3").at(3 * ms)
+	holder.Answers[Question{"n2", addr(0)}] = NoAnswer
+	next := holder.at(proofTimeout).wantClaims(1).last.Claims[0].Shares
+
+	s := newFixture(t, 3, sharedContest(4), alive(4), claims).at(0).at(ms)
+	s.Live, s.Silent = map[string]uint64{"n3": 1}, map[string]uint64{"n0": 1, "n1": 1, "n2": 1}
+	s.Answers = map[Question]Answer{{"n0", addr(0)}: Answered, {"n1", addr(0)}: Answered, {"n2", addr(0)}: NoAnswer}
+	s.at(2 * ms).at(3 * ms)
+	own := s.last.Serve[0].Shares.Of("n3")
+	if twice := own &^ next.Of("n3"); twice.Len() != 5 || next.Of("n3")&^own != 0 || next.Of("n3") != table.Of("n3") {
+		t.Errorf("%d shares have two servers: by %s, and %s", twice.Len(), next, s.last.Serve[0].Shares)
 	}
 }

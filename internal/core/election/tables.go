@@ -222,7 +222,9 @@ type division struct {
 }
 
 // silentOf are those servers that are silent, and answer on the segment all the same. They work out by themselves what becomes of the shares of
-// one that is gone. But they do not know whom the holder refuses.
+// one that is gone. But they may not know whom the holder refuses: whom they hear they do not ask. If they do not hear it either, they ask it, and
+// give themselves a part of its shares when it does not answer. The holder cannot know which is so. Then two answer those clients until the
+// gossip heals, which is better than none.
 func (s *serveRound) silentOf(servers []string) []string {
 	return slices.DeleteFunc(slices.Clone(servers), func(node string) bool { return s.nodes.find(node) != nobody })
 }
