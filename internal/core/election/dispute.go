@@ -78,11 +78,11 @@ func (r *round) askDisputed() {
 // learned that it is no candidate. What it answers about some addresses counts for those that it is not asked about yet.
 func (r *round) respects(u *unheldAddress) time.Duration {
 	d, lasts := r.disputeOf(u)
-	if !lasts {
+	contest := r.contests[u.contest]
+	t, asked := r.disputed[testimonyKey{u.claim.Node, contest.Segment, contest.Addr.Is4()}]
+	if !lasts || !asked {
 		return unverifiedClaimTimeout
 	}
-	contest := r.contests[u.contest]
-	t := r.disputed[testimonyKey{u.claim.Node, contest.Segment, contest.Addr.Is4()}]
 	answer := Unasked
 	switch {
 	case slices.Contains(t.asked, contest.Addr):
