@@ -49,7 +49,7 @@ func (d *Detector) Deaf(name string) bool {
 }
 
 func (d *Detector) deaf(p *peer) bool {
-	return p.alone && slices.ContainsFunc(d.order, func(third *peer) bool { return third != p && third.alive && !third.alone })
+	return p.alone && d.hasThird(p)
 }
 
 // WasGone reports whether a peer is not alive, or has been again for less than the detection time, while a third is. What it says then of
@@ -60,6 +60,11 @@ func (d *Detector) WasGone(now time.Time, name string) bool {
 	if p == nil || p.alive && (p.returned.IsZero() || now.Sub(p.returned) >= d.detectionTime) {
 		return false
 	}
+	return d.hasThird(p)
+}
+
+// hasThird reports whether another peer than the given one is alive and hears somebody.
+func (d *Detector) hasThird(p *peer) bool {
 	return slices.ContainsFunc(d.order, func(third *peer) bool { return third != p && third.alive && !third.alone })
 }
 

@@ -3,7 +3,6 @@ package election
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -451,7 +450,7 @@ func TestElector_SimulationOfLeavingSpeakers(t *testing.T) { manySeeds(t, simula
 
 // TestElector_SimulationOfPinnedLeavingSpeakers runs seeds that broke a rule once.
 func TestElector_SimulationOfPinnedLeavingSpeakers(t *testing.T) {
-	for seed, found := range map[uint64]string{
+	pinnedSeeds(t, simulateLeaving, map[uint64]string{
 		9:      "a speaker that left defended an address against its heir, or ended with a panic",
 		889:    "one that left made a table of an address that it did not hold any more",
 		22678:  "the heir probed what had been vacant once, long before",
@@ -462,9 +461,5 @@ func TestElector_SimulationOfPinnedLeavingSpeakers(t *testing.T) {
 		420237: "a node took an address again that it had given back seconds before, and was not told any more that it was in the wrong",
 		404436: "a node answered on by a weaker claim than that of a run that had ended, and had just heard of it (the judge was too strict)",
 		112182: "a late claim and the return of the address to the one it was taken from crossed (the judge was too strict)",
-	} {
-		if s := simulateLeaving(seed); s.violation != "" {
-			t.Errorf("seed %d, where %s: %s\n%s", seed, found, s.violation, strings.Join(s.trace[max(0, len(s.trace)-40):], "\n"))
-		}
-	}
+	})
 }

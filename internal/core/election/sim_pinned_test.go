@@ -40,13 +40,19 @@ func TestElector_SimulationOfPinnedSeeds(t *testing.T) {
 
 // TestElector_SimulationOfPinnedUnheardSpeakers does the same with speakers that nobody hears.
 func TestElector_SimulationOfPinnedUnheardSpeakers(t *testing.T) {
-	for seed, found := range map[uint64]string{
+	pinnedSeeds(t, simulateUnheard, map[uint64]string{
 		14359:    "a speaker that nobody hears took an address from whom it had given it to, and nobody could tell it of the next holder (the judge was too strict)",
 		93577:    "a server that was silent was given shares of another one, which it could not know",
 		71002148: "a server took the address, gave it back by a claim that nobody heard, and served no more; it had answered as the holder",
 		191003:   "servers answered one that took the address back by a claim of its last run, and then stopped",
-	} {
-		if s := simulateUnheard(seed); s.violation != "" {
+	})
+}
+
+// pinnedSeeds runs seeds that broke a rule once, each with what was found.
+func pinnedSeeds(t *testing.T, simulate func(seed uint64) *scenario, all map[uint64]string) {
+	t.Helper()
+	for seed, found := range all {
+		if s := simulate(seed); s.violation != "" {
 			t.Errorf("seed %d, where %s: %s\n%s", seed, found, s.violation, strings.Join(s.trace[max(0, len(s.trace)-40):], "\n"))
 		}
 	}
